@@ -1,0 +1,1 @@
+//! Configuration: structs, validation, loading.

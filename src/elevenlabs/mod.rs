@@ -1,0 +1,1 @@
+//! The vendor. The only folder that knows reqwest.

@@ -1,0 +1,1 @@
+//! Decoders: bytes of a device or platform to [`crate::core::telemetry::Report`]. Pure.

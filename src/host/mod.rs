@@ -1,0 +1,1 @@
+//! The machine: service manager, journal, clock, signals.

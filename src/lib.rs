@@ -1,0 +1,13 @@
+//! gladhand: notices when a tractor and its trailer come apart, and has somebody telephoned about it exactly once.
+
+pub mod api;
+pub mod cli;
+pub mod config;
+pub mod core;
+pub mod elevenlabs;
+pub mod formats;
+pub mod host;
+pub mod mqtt;
+pub mod rigs;
+pub mod standin;
+pub mod store;

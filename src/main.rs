@@ -1,0 +1,2 @@
+//! gladhand
+fn main() {}

@@ -1,0 +1,1 @@
+//! The broker. The only folder that knows rumqttc.

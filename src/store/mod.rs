@@ -1,0 +1,1 @@
+//! The durable store. The only folder that knows sled.
