@@ -1,6 +1,12 @@
 //! The life of a call: pending, held, dialing, placed or unknown, and how it ended.
 
+pub mod call;
 pub mod dialing;
+pub mod names;
+pub mod queue;
+pub mod rate;
 pub mod settings;
 
+pub use call::{Call, Cause, Outcome, State};
+pub use queue::{Denied, Owed, Queue, QueueOutput, Uplink};
 pub use settings::Settings;

@@ -1,0 +1,999 @@
+//! The queue of owed calls: when one may leave, what its answer means, when it ends.
+//!
+//! Three rules carry the promises. A change of a call is kept before its effect is performed, so the attempt is on disk
+//! before the POST leaves. A call found `dialing` after a restart is `unknown`. Nothing but [`Verdict::NotPlaced`] brings
+//! a call back to `pending`.
+
+use core::time::Duration;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use super::call::{Call, Cause, Outcome, State};
+use super::dialing::{AskError, Conversation, ConversationStatus, NotPlaced, Order, Verdict};
+use super::names::Names;
+use super::rate::Rate;
+use super::settings::{Retry, Settings};
+use crate::core::id::{CallSid, DriverId, ViolationId};
+use crate::core::record::{Change, Value};
+use crate::core::roster::{Dispatcher, Driver};
+use crate::core::separation::ViolationKind;
+use crate::core::time::{Mono, Now, UnixMillis};
+
+/// Calls that may wait or be under way at once; further requests are refused. A separation is never refused: there are
+/// no more of them than pairs.
+pub const MAX_ACTIVE: usize = 20_000;
+
+/// Calls that have ended and are still listed.
+pub const MAX_ENDED: usize = 1_000;
+
+/// While there is no uplink and a call waits, it is tried this often.
+const PROBE_UPLINK_EVERY: Duration = Duration::from_secs(1);
+
+/// While the vendor refuses the account, it is asked this often whether it still does.
+const PROBE_ACCOUNT_EVERY: Duration = Duration::from_secs(60);
+
+/// A placed call is asked about this often at first, and after [`FOLLOW_SLOWLY_AFTER`] more rarely.
+const FOLLOW_EVERY: Duration = Duration::from_secs(5);
+const FOLLOW_SLOWLY_AFTER: Duration = Duration::from_secs(120);
+const FOLLOW_SLOWLY_EVERY: Duration = Duration::from_secs(20);
+
+/// A placed call that the vendor has not ended by then is concluded as failed, so that it frees its slot. The vendor's
+/// longest conversation is far shorter.
+const FOLLOW_FOR: Duration = Duration::from_secs(2 * 3600);
+
+/// A call to be owed.
+#[derive(Clone, Debug)]
+pub struct Owed {
+    /// Why.
+    pub cause: Cause,
+    /// Who is called.
+    pub driver: Driver,
+    /// To whom the agent may transfer.
+    pub dispatcher: Option<Dispatcher>,
+    /// What the agent says.
+    pub prompt: String,
+    /// How many violations the prompt speaks of.
+    pub triggers: u32,
+    /// Age counts from here.
+    pub evidence: UnixMillis,
+}
+
+/// What the queue asks for. The order is the order in which it must happen; a `Keep` is durable before what follows it.
+#[derive(Clone, Debug, PartialEq)]
+pub enum QueueOutput {
+    /// Make this durable.
+    Keep(Change),
+    /// Tell the world how this call stands now.
+    Changed(Box<Call>),
+    /// One POST.
+    Dial(Order),
+    /// Ask how this conversation stands.
+    AskConversation {
+        /// The call it belongs to.
+        call_sid: CallSid,
+        /// The vendor's id.
+        conversation_id: String,
+    },
+    /// Try whether the vendor can be reached at all.
+    ProbeUplink,
+    /// Try whether the vendor accepts the account again.
+    ProbeAccount,
+}
+
+/// Whether the vendor can be reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Uplink {
+    /// As far as known.
+    Ok,
+    /// The last try failed.
+    Offline,
+}
+
+/// Why a request to change a call was not followed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Denied {
+    /// No such call.
+    #[error("there is no such call")]
+    NoSuchCall,
+    /// It is past the point.
+    #[error("the call is {state}: {why}")]
+    TooLate {
+        /// Where it is.
+        state: State,
+        /// What that means.
+        why: &'static str,
+    },
+    /// [`MAX_ACTIVE`].
+    #[error("{MAX_ACTIVE} calls are waiting already")]
+    Full,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub struct Queue {
+    settings: Settings,
+    retry: Retry,
+    names: Names,
+    calls: BTreeMap<CallSid, Call>,
+    waiting: BTreeSet<(u64, CallSid)>,
+    expiring: BTreeSet<(UnixMillis, CallSid)>,
+    dialing: BTreeSet<CallSid>,
+    following: BTreeMap<CallSid, Follow>,
+    ended: BTreeSet<(UnixMillis, CallSid)>,
+    counts: BTreeMap<State, usize>,
+    last_called: BTreeMap<(DriverId, ViolationKind), UnixMillis>,
+    next_order: u64,
+    rate: Rate,
+    unready: Option<String>,
+    refused: Option<Refused>,
+    pause: Option<Pause>,
+    backoff: Duration,
+    uplink: Uplink,
+    probe_due: Option<Mono>,
+    probing: bool,
+    clock_trusted: bool,
+    held_for: Option<String>,
+    out: VecDeque<QueueOutput>,
+}
+
+/// The vendor refuses the account.
+#[derive(Debug)]
+struct Refused {
+    reason: String,
+    probe_at: Mono,
+    probing: bool,
+}
+
+/// Nothing leaves before `until`.
+#[derive(Debug)]
+struct Pause {
+    until: Mono,
+    /// A call that ends frees the slot that was wanting.
+    for_a_slot: bool,
+}
+
+#[derive(Debug)]
+struct Follow {
+    since: Mono,
+    next: Option<Mono>,
+}
+
+impl Queue {
+    /// An empty queue. `gateway` and `nonce` go into every `call_sid`; `nonce` must differ between any two starts of the
+    /// daemon.
+    #[must_use]
+    pub fn new(settings: Settings, retry: Retry, gateway: &str, nonce: &str) -> Self {
+        let backoff = retry.initial;
+        Self {
+            settings,
+            retry,
+            names: Names::new(gateway, nonce),
+            calls: BTreeMap::new(),
+            waiting: BTreeSet::new(),
+            expiring: BTreeSet::new(),
+            dialing: BTreeSet::new(),
+            following: BTreeMap::new(),
+            ended: BTreeSet::new(),
+            counts: BTreeMap::new(),
+            last_called: BTreeMap::new(),
+            next_order: 0,
+            rate: Rate::new(),
+            unready: None,
+            refused: None,
+            pause: None,
+            backoff,
+            uplink: Uplink::Ok,
+            probe_due: None,
+            probing: false,
+            clock_trusted: true,
+            held_for: None,
+            out: VecDeque::new(),
+        }
+    }
+
+    /// Takes over other settings; calls under way go on.
+    pub fn configure(&mut self, settings: Settings, retry: Retry) {
+        self.settings = settings;
+        self.retry = retry;
+        self.expiring = self.calls.values().filter_map(|call| self.expiry(call).map(|at| (at, call.call_sid.clone()))).collect();
+    }
+
+    /// Takes back a stored call. One that was being dialled when the power went has an unknown outcome now.
+    pub fn restore(&mut self, mut call: Call, now: Now) {
+        self.next_order = self.next_order.max(call.order.saturating_add(1));
+        self.remember_ringing(&call);
+        match call.state {
+            State::Dialing => {
+                self.file(call.clone(), now);
+                let reason = "gladhand stopped between marking the attempt and hearing the vendor's answer".to_owned();
+                self.change(&mut call, State::Unknown, Some(reason), now);
+            }
+            // Held is a matter of the moment; whether it still is one is found out anew.
+            State::Held => {
+                call.state = State::Pending;
+                call.reason = None;
+                self.file(call, now);
+            }
+            State::Pending
+            | State::Unknown
+            | State::Placed
+            | State::Concluded
+            | State::Failed
+            | State::Expired
+            | State::Cancelled => self.file(call, now),
+        }
+    }
+
+    /// The next thing to do.
+    pub fn poll_output(&mut self) -> Option<QueueOutput> {
+        self.out.pop_front()
+    }
+
+    /// A call is owed from now on.
+    ///
+    /// # Errors
+    /// When it was requested and the queue is full.
+    pub fn owe(&mut self, owed: Owed, now: Now) -> Result<&Call, Denied> {
+        let active = self.calls.len().saturating_sub(self.ended.len());
+        if active >= MAX_ACTIVE && matches!(owed.cause, Cause::Request { .. }) {
+            return Err(Denied::Full);
+        }
+        let call_sid = self.names.next(&owed.driver.id);
+        Ok(self.enter(
+            Call {
+                call_sid,
+                revision: 0,
+                order: self.next_order,
+                cause: owed.cause,
+                driver: owed.driver,
+                dispatcher: owed.dispatcher,
+                prompt: owed.prompt,
+                triggers: owed.triggers,
+                attempt: 1,
+                parent_call_sid: None,
+                created: now.wall,
+                dated: now.trusted,
+                evidence: owed.evidence,
+                not_before: None,
+                state: State::Pending,
+                reason: None,
+                outcome: None,
+                conversation_id: None,
+                provider_call_sid: None,
+                changed: now.wall,
+                dialed: None,
+            },
+            now,
+        ))
+    }
+
+    /// Calls off one call that waits.
+    ///
+    /// # Errors
+    /// When there is none, or it is past that.
+    pub fn cancel(&mut self, call_sid: &CallSid, reason: &str, now: Now) -> Result<&Call, Denied> {
+        let call = self.calls.get(call_sid).ok_or(Denied::NoSuchCall)?;
+        if !call.state.is_waiting() {
+            let why = match call.state {
+                State::Dialing | State::Placed => "the vendor may be ringing already",
+                State::Unknown => "it is not dialled again by itself, and may have rung",
+                State::Pending | State::Held | State::Concluded | State::Failed | State::Expired | State::Cancelled => {
+                    "it is over"
+                }
+            };
+            return Err(Denied::TooLate { state: call.state, why });
+        }
+        let mut call = call.clone();
+        Ok(self.change(&mut call, State::Cancelled, Some(reason.to_owned()), now))
+    }
+
+    /// Calls off what waits for one violation, when the settings want that.
+    pub fn violation_ended(&mut self, violation_id: &ViolationId, reason: &str, now: Now) {
+        if !self.settings.cancel_on_rejoin {
+            return;
+        }
+        let waiting: Vec<Call> = self
+            .waiting
+            .iter()
+            .filter_map(|(_, call_sid)| self.calls.get(call_sid))
+            .filter(|call| call.violation_id() == Some(violation_id))
+            .cloned()
+            .collect();
+        for mut call in waiting {
+            self.change(&mut call, State::Cancelled, Some(reason.to_owned()), now);
+        }
+    }
+
+    /// Owes the same call once more, because a person says so.
+    ///
+    /// # Errors
+    /// When there is no such call, or it has not ended.
+    pub fn retry(&mut self, call_sid: &CallSid, now: Now) -> Result<&Call, Denied> {
+        let call = self.calls.get(call_sid).ok_or(Denied::NoSuchCall)?;
+        // A person may know what became of an attempt of unknown outcome; gladhand by itself does not.
+        if !call.state.is_final() && call.state != State::Unknown {
+            return Err(Denied::TooLate { state: call.state, why: "it has not ended yet" });
+        }
+        let mut call = Call {
+            call_sid: self.names.next(&call.driver.id),
+            revision: 0,
+            order: self.next_order,
+            attempt: call.attempt.saturating_add(1),
+            parent_call_sid: Some(call_sid.clone()),
+            created: now.wall,
+            dated: now.trusted,
+            evidence: now.wall,
+            not_before: None,
+            state: State::Pending,
+            reason: None,
+            outcome: None,
+            conversation_id: None,
+            provider_call_sid: None,
+            changed: now.wall,
+            dialed: None,
+            ..call.clone()
+        };
+        call.reason = Some("asked for again".to_owned());
+        Ok(self.enter(call, now))
+    }
+
+    /// Whether the configuration allows dialling at all: `Some(reason)` holds every call.
+    pub fn set_unready(&mut self, reason: Option<String>) {
+        self.unready = reason;
+    }
+
+    /// How one POST ended.
+    pub fn answered(&mut self, call_sid: &CallSid, verdict: Verdict, now: Now) {
+        let Some(mut call) = self.calls.get(call_sid).filter(|call| call.state == State::Dialing).cloned() else { return };
+        self.dialing.remove(call_sid);
+        if !matches!(verdict, Verdict::NotPlaced(NotPlaced::Unreachable(_))) {
+            self.uplink = Uplink::Ok;
+        }
+        match verdict {
+            Verdict::Placed { conversation_id, provider_call_sid } => {
+                self.backoff = self.retry.initial;
+                call.conversation_id = Some(conversation_id);
+                call.provider_call_sid = provider_call_sid;
+                self.change(&mut call, State::Placed, None, now);
+            }
+            Verdict::Unknown(reason) => {
+                self.change(&mut call, State::Unknown, Some(reason), now);
+            }
+            Verdict::NotPlaced(NotPlaced::Unreachable(reason)) => {
+                self.uplink = Uplink::Offline;
+                self.probe_due = Some(now.mono + PROBE_UPLINK_EVERY);
+                self.change(&mut call, State::Pending, Some(reason), now);
+            }
+            Verdict::NotPlaced(NotPlaced::Busy { retry_after, concurrency, reason }) => {
+                let wait = retry_after.unwrap_or(self.backoff);
+                self.backoff = self.backoff.saturating_mul(2).min(self.retry.max);
+                self.pause = Some(Pause { until: now.mono + wait, for_a_slot: concurrency });
+                self.change(&mut call, State::Pending, Some(reason), now);
+            }
+            Verdict::NotPlaced(NotPlaced::Unauthorised(reason) | NotPlaced::Provider { reason, credentials: true }) => {
+                let probe_at = now.mono + PROBE_ACCOUNT_EVERY;
+                self.refused = Some(Refused { reason: reason.clone(), probe_at, probing: false });
+                self.change(&mut call, State::Held, Some(reason), now);
+            }
+            Verdict::NotPlaced(NotPlaced::Refused(reason) | NotPlaced::Provider { reason, credentials: false }) => {
+                self.change(&mut call, State::Failed, Some(reason), now);
+            }
+        }
+    }
+
+    /// What the vendor said of a placed call.
+    pub fn followed(&mut self, call_sid: &CallSid, answer: Result<Conversation, AskError>, now: Now) {
+        let Some(follow) = self.following.get_mut(call_sid) else { return };
+        let age = now.mono.0.saturating_sub(follow.since.0);
+        follow.next = Some(now.mono + if age < FOLLOW_SLOWLY_AFTER { FOLLOW_EVERY } else { FOLLOW_SLOWLY_EVERY });
+        let end = match answer {
+            Ok(conversation) => match conversation.status {
+                ConversationStatus::Done | ConversationStatus::Failed => {
+                    let reason = conversation.error.clone().or(Some(conversation.termination_reason.clone()));
+                    Some((Outcome::of(&conversation), reason.filter(|text| !text.is_empty())))
+                }
+                ConversationStatus::Running => None,
+            },
+            Err(AskError::Transient(_) | AskError::Unauthorised(_) | AskError::NotFound(_) | AskError::Refused(_)) => None,
+        };
+        let end = end.or_else(|| {
+            (age >= FOLLOW_FOR).then(|| (Outcome::Failed, Some("the vendor never said how the call ended".to_owned())))
+        });
+        if let (Some((outcome, reason)), Some(mut call)) = (end, self.calls.get(call_sid).cloned()) {
+            call.outcome = Some(outcome);
+            self.change(&mut call, State::Concluded, reason, now);
+        }
+    }
+
+    /// Whether the vendor could be reached.
+    pub fn probed_uplink(&mut self, reached: bool, now: Now) {
+        self.probing = false;
+        if reached {
+            self.uplink = Uplink::Ok;
+            self.probe_due = None;
+        } else {
+            self.uplink = Uplink::Offline;
+            self.probe_due = Some(now.mono + PROBE_UPLINK_EVERY);
+        }
+    }
+
+    /// Whether the vendor accepts the account: only a plain yes ends the stop.
+    pub fn probed_account(&mut self, accepted: bool, now: Now) {
+        if accepted {
+            self.refused = None;
+        } else if let Some(refused) = &mut self.refused {
+            refused.probing = false;
+            refused.probe_at = now.mono + PROBE_ACCOUNT_EVERY;
+        }
+    }
+
+    /// Lets leave what may leave and end what has become too old. Call it after every input and at every deadline.
+    /// `newest_evidence` tells of a violation that is still open when it was last seen to be one.
+    pub fn advance(&mut self, now: Now, newest_evidence: &dyn Fn(&ViolationId) -> Option<UnixMillis>) {
+        self.trust(now);
+        self.expire(now, newest_evidence);
+        self.hold_or_release(now);
+        self.follow(now);
+        if self.refused.as_ref().is_some_and(|r| !r.probing && r.probe_at <= now.mono)
+            && let Some(refused) = &mut self.refused
+        {
+            refused.probing = true;
+            self.out.push_back(QueueOutput::ProbeAccount);
+        }
+        if self.held_for.is_some() || self.waiting.is_empty() {
+            return;
+        }
+        if self.uplink == Uplink::Offline {
+            if !self.probing && self.probe_due.is_none_or(|due| due <= now.mono) {
+                self.probing = true;
+                self.out.push_back(QueueOutput::ProbeUplink);
+            }
+            return;
+        }
+        if self.pause.as_ref().is_some_and(|pause| pause.until <= now.mono) {
+            self.pause = None;
+        }
+        self.dial(now);
+    }
+
+    /// When [`Self::advance`] has something to do next, and what.
+    #[must_use]
+    pub fn next_deadline(&self, now: Now) -> Option<(Mono, &'static str)> {
+        let held = self.held_for.is_some();
+        let wants_to_leave = !held && !self.waiting.is_empty();
+        let at_wall = |at: UnixMillis| now.mono + at.since(now.wall);
+        [
+            self.expiring.first().filter(|_| now.trusted).map(|(at, _)| (at_wall(*at), "a call expires")),
+            self.refused.as_ref().filter(|r| !r.probing).map(|r| (r.probe_at, "the account is probed")),
+            self.probe_due
+                .filter(|_| wants_to_leave && self.uplink == Uplink::Offline && !self.probing)
+                .map(|at| (at, "the uplink is probed")),
+            self.pause.as_ref().filter(|_| wants_to_leave).map(|p| (p.until, "the vendor may be asked again")),
+            (wants_to_leave && self.uplink == Uplink::Ok && self.pause.is_none() && self.has_slot())
+                .then(|| (self.rate.ready_at(self.settings.rate_per_minute), "the rate allows another call")),
+            self.following.values().filter_map(|f| f.next).min().map(|at| (at, "a placed call is followed")),
+        ]
+        .into_iter()
+        .flatten()
+        .min_by_key(|(at, _)| *at)
+    }
+
+    /// One call.
+    #[must_use]
+    pub fn get(&self, call_sid: &CallSid) -> Option<&Call> {
+        self.calls.get(call_sid)
+    }
+
+    /// All calls in the order in which they came to be owed.
+    #[must_use]
+    pub fn list(&self) -> Vec<&Call> {
+        let mut calls: Vec<&Call> = self.calls.values().collect();
+        calls.sort_by_key(|call| call.order);
+        calls
+    }
+
+    /// Whether a violation has had its call already.
+    #[must_use]
+    pub fn knows(&self, violation_id: &ViolationId) -> bool {
+        self.calls.values().any(|call| call.violation_id() == Some(violation_id))
+    }
+
+    /// How many calls are in a state.
+    #[must_use]
+    pub fn count(&self, state: State) -> usize {
+        self.counts.get(&state).copied().unwrap_or(0)
+    }
+
+    /// The oldest call that still waits.
+    #[must_use]
+    pub fn oldest_waiting(&self) -> Option<&Call> {
+        self.waiting.first().and_then(|(_, call_sid)| self.calls.get(call_sid))
+    }
+
+    /// Whether the vendor can be reached, as far as known.
+    #[must_use]
+    pub const fn uplink(&self) -> Uplink {
+        self.uplink
+    }
+
+    /// Why nothing leaves at all, if so.
+    #[must_use]
+    pub fn hold_reason(&self) -> Option<&str> {
+        self.unready.as_deref().or_else(|| self.refused.as_ref().map(|r| r.reason.as_str()))
+    }
+
+    /// Whether the vendor refuses the account.
+    #[must_use]
+    pub const fn is_refused(&self) -> bool {
+        self.refused.is_some()
+    }
+
+    fn dial(&mut self, now: Now) {
+        while self.pause.is_none() && self.has_slot() {
+            let Some((_, call_sid)) = self.waiting.first().cloned() else { return };
+            let Some(mut call) = self.calls.get(&call_sid).cloned() else { return };
+            if let Some(reason) = self.called_just_now(&call, now) {
+                self.change(&mut call, State::Cancelled, Some(reason), now);
+                continue;
+            }
+            if self.settings.dry_run {
+                call.outcome = Some(Outcome::DryRun);
+                self.change(&mut call, State::Concluded, Some("dry run: nobody was dialled".to_owned()), now);
+                continue;
+            }
+            if !self.rate.take(self.settings.rate_per_minute, now.mono) {
+                return;
+            }
+            call.dialed = Some(now.wall);
+            let order = call.order();
+            self.change(&mut call, State::Dialing, None, now);
+            self.out.push_back(QueueOutput::Dial(order));
+        }
+    }
+
+    fn has_slot(&self) -> bool {
+        self.dialing.len().saturating_add(self.following.len()) < self.settings.max_concurrent
+    }
+
+    /// The cooldown: one driver is not called twice in a short time about the same kind of violation.
+    fn called_just_now(&self, call: &Call, now: Now) -> Option<String> {
+        let last = *self.last_called.get(&(call.driver.id.clone(), call.kind()?))?;
+        let ago = now.wall.since(last);
+        (call.parent_call_sid.is_none() && last <= now.wall && ago < self.settings.cooldown)
+            .then(|| format!("cooldown: this driver was called about it {} minutes ago", ago.as_secs() / 60))
+    }
+
+    /// Notes for the cooldown that the driver's telephone rang, or may have.
+    fn remember_ringing(&mut self, call: &Call) {
+        let rang = match call.state {
+            State::Unknown | State::Placed => true,
+            State::Concluded => call.outcome != Some(Outcome::DryRun),
+            State::Pending | State::Held | State::Dialing | State::Failed | State::Expired | State::Cancelled => false,
+        };
+        if let (true, Some(kind), Some(dialed)) = (rang, call.kind(), call.dialed) {
+            let last = self.last_called.entry((call.driver.id.clone(), kind)).or_insert(dialed);
+            *last = (*last).max(dialed);
+        }
+    }
+
+    /// The first trusted reading of the clock dates what was owed before it.
+    fn trust(&mut self, now: Now) {
+        if now.trusted && !self.clock_trusted {
+            let undated: Vec<Call> = self.calls.values().filter(|call| !call.dated).cloned().collect();
+            for mut call in undated {
+                call.dated = true;
+                call.created = now.wall;
+                if matches!(call.cause, Cause::Request { .. }) {
+                    call.evidence = now.wall;
+                }
+                self.keep(call, now);
+            }
+        }
+        self.clock_trusted = now.trusted;
+    }
+
+    fn expire(&mut self, now: Now, newest_evidence: &dyn Fn(&ViolationId) -> Option<UnixMillis>) {
+        while now.trusted
+            && let Some((at, call_sid)) = self.expiring.first().cloned()
+            && at <= now.wall
+        {
+            self.expiring.remove(&(at, call_sid.clone()));
+            let Some(mut call) = self.calls.get(&call_sid).filter(|call| call.state.is_waiting()).cloned() else { continue };
+            match call.violation_id().and_then(newest_evidence).filter(|newest| *newest > call.evidence) {
+                Some(newest) => {
+                    call.evidence = newest;
+                    self.keep(call, now);
+                }
+                None => {
+                    let reason = format!("older than {} minutes", self.settings.max_age.as_secs() / 60);
+                    self.change(&mut call, State::Expired, Some(reason), now);
+                }
+            }
+        }
+    }
+
+    /// Every waiting call says whether it is kept back, and why.
+    fn hold_or_release(&mut self, now: Now) {
+        let reason = match self.hold_reason() {
+            Some(reason) => Some(reason.to_owned()),
+            None if !now.trusted => Some("the clock is not set".to_owned()),
+            None => None,
+        };
+        let changed = self.held_for != reason;
+        self.held_for.clone_from(&reason);
+        let state = if reason.is_some() { State::Held } else { State::Pending };
+        if !changed && self.count(if reason.is_some() { State::Pending } else { State::Held }) == 0 {
+            return;
+        }
+        let others: Vec<Call> = self
+            .waiting
+            .iter()
+            .filter_map(|(_, call_sid)| self.calls.get(call_sid))
+            .filter(|call| call.state != state)
+            .cloned()
+            .collect();
+        for mut call in others {
+            self.change(&mut call, state, reason.clone(), now);
+        }
+    }
+
+    fn follow(&mut self, now: Now) {
+        for (call_sid, follow) in &mut self.following {
+            if follow.next.is_some_and(|next| next <= now.mono)
+                && let Some(conversation_id) = self.calls.get(call_sid).and_then(|call| call.conversation_id.clone())
+            {
+                follow.next = None;
+                self.out.push_back(QueueOutput::AskConversation { call_sid: call_sid.clone(), conversation_id });
+            }
+        }
+    }
+
+    fn enter(&mut self, call: Call, now: Now) -> &Call {
+        self.next_order = self.next_order.saturating_add(1);
+        let call_sid = call.call_sid.clone();
+        self.keep(call.clone(), now);
+        self.out.push_back(QueueOutput::Changed(Box::new(call)));
+        self.filed(call_sid)
+    }
+
+    /// The one place where a call's state changes.
+    fn change(&mut self, call: &mut Call, state: State, reason: Option<String>, now: Now) -> &Call {
+        debug_assert!(call.state.may_become(state), "{} -> {state}", call.state);
+        call.state = state;
+        call.reason = reason;
+        call.changed = now.wall;
+        self.remember_ringing(call);
+        if self.pause.as_ref().is_some_and(|pause| pause.for_a_slot) && matches!(state, State::Concluded) {
+            self.pause = None;
+        }
+        self.keep(call.clone(), now);
+        self.out.push_back(QueueOutput::Changed(Box::new(call.clone())));
+        self.filed(call.call_sid.clone())
+    }
+
+    fn keep(&mut self, mut call: Call, now: Now) {
+        call.revision = call.revision.max(self.calls.get(&call.call_sid).map_or(0, |c| c.revision)).saturating_add(1);
+        // A call holds strings and numbers only; that always serialises.
+        let bytes = serde_json::to_vec(&call).unwrap_or_default();
+        let value = Value { revision: call.revision, bytes, precious: !call.state.is_final() };
+        self.out.push_back(QueueOutput::Keep(Change { key: Call::key(&call.call_sid), value: Some(value) }));
+        self.file(call, now);
+    }
+
+    /// Puts a call into the tables that its state belongs to, and out of all others.
+    fn file(&mut self, call: Call, now: Now) {
+        let call_sid = call.call_sid.clone();
+        if let Some(before) = self.calls.get(&call_sid) {
+            if let Some(count) = self.counts.get_mut(&before.state) {
+                *count = count.saturating_sub(1);
+            }
+            if let Some(at) = self.expiry(before) {
+                self.expiring.remove(&(at, call_sid.clone()));
+            }
+            self.waiting.remove(&(before.order, call_sid.clone()));
+            self.ended.remove(&(before.changed, call_sid.clone()));
+        }
+        *self.counts.entry(call.state).or_insert(0) += 1;
+        if call.state.is_waiting() {
+            self.waiting.insert((call.order, call_sid.clone()));
+            if let Some(at) = self.expiry(&call) {
+                self.expiring.insert((at, call_sid.clone()));
+            }
+        }
+        if call.state == State::Dialing {
+            self.dialing.insert(call_sid.clone());
+        } else {
+            self.dialing.remove(&call_sid);
+        }
+        if call.state == State::Placed {
+            let next = Some(now.mono + FOLLOW_EVERY);
+            self.following.entry(call_sid.clone()).or_insert(Follow { since: now.mono, next });
+        } else {
+            self.following.remove(&call_sid);
+        }
+        if call.state.is_final() {
+            self.ended.insert((call.changed, call_sid.clone()));
+        }
+        self.calls.insert(call_sid, call);
+        self.forget_the_oldest();
+    }
+
+    fn forget_the_oldest(&mut self) {
+        while self.ended.len() > MAX_ENDED
+            && let Some((_, call_sid)) = self.ended.pop_first()
+        {
+            if let Some(call) = self.calls.remove(&call_sid)
+                && let Some(count) = self.counts.get_mut(&call.state)
+            {
+                *count = count.saturating_sub(1);
+            }
+            self.out.push_back(QueueOutput::Keep(Change { key: Call::key(&call_sid), value: None }));
+        }
+    }
+
+    /// When a waiting call becomes too old. Further attempts and calls of an unset clock do not.
+    fn expiry(&self, call: &Call) -> Option<UnixMillis> {
+        (call.dated && call.state.is_waiting() && call.parent_call_sid.is_none()).then(|| call.evidence + self.settings.max_age)
+    }
+
+    #[expect(clippy::expect_used, reason = "every caller has just filed this call")]
+    fn filed(&self, call_sid: CallSid) -> &Call {
+        self.calls.get(&call_sid).expect("a call that was just filed is there")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::id::UnitId;
+    use crate::core::phone::Phone;
+
+    const START: i64 = 1_763_569_135_000;
+
+    fn at(secs: u64) -> Now {
+        let since = Duration::from_secs(secs);
+        Now { mono: Mono(since), wall: UnixMillis(START) + since, trusted: true }
+    }
+
+    fn queue() -> Queue {
+        Queue::new(Settings::default(), Retry::default(), "yard-7", "n1")
+    }
+
+    fn owed(driver: &str) -> Owed {
+        Owed {
+            cause: Cause::Violation {
+                violation_id: ViolationId::new(&format!("V-{driver}")).unwrap(),
+                kind: ViolationKind::LeftBehind,
+                tractor: UnitId::new("T-1").unwrap(),
+                trailer: UnitId::new("R-1").unwrap(),
+            },
+            driver: Driver {
+                id: DriverId::new(driver).unwrap(),
+                name: "A Driver".to_owned(),
+                phone: Phone::parse("+12125550123", "US").unwrap(),
+            },
+            dispatcher: None,
+            prompt: "Are you with your trailer?".to_owned(),
+            triggers: 1,
+            evidence: UnixMillis(START),
+        }
+    }
+
+    fn advance(queue: &mut Queue, now: Now) -> Vec<QueueOutput> {
+        queue.advance(now, &|_| None);
+        core::iter::from_fn(|| queue.poll_output()).collect()
+    }
+
+    fn dialed(outputs: &[QueueOutput]) -> Vec<CallSid> {
+        outputs
+            .iter()
+            .filter_map(|o| if let QueueOutput::Dial(order) = o { Some(order.call_sid.clone()) } else { None })
+            .collect()
+    }
+
+    fn unreachable() -> Verdict {
+        Verdict::NotPlaced(NotPlaced::Unreachable("no route".to_owned()))
+    }
+
+    fn placed(id: &str) -> Verdict {
+        Verdict::Placed { conversation_id: id.to_owned(), provider_call_sid: None }
+    }
+
+    fn ended(status: ConversationStatus) -> Conversation {
+        Conversation {
+            status,
+            call_result: Some(super::super::dialing::CallResult::Answered),
+            duration: Duration::from_secs(40),
+            termination_reason: "end_call".to_owned(),
+            error: None,
+            user_messages: 2,
+            call_sid: None,
+            summary: None,
+            started: None,
+        }
+    }
+
+    #[test]
+    fn an_attempt_is_kept_before_it_is_dialled_and_followed_to_its_end() {
+        let mut queue = queue();
+        let sid = queue.owe(owed("D1"), at(0)).unwrap().call_sid.clone();
+        let outputs = advance(&mut queue, at(0));
+        let kept = outputs.iter().rposition(|o| matches!(o, QueueOutput::Keep(_))).unwrap();
+        let dial = outputs.iter().position(|o| matches!(o, QueueOutput::Dial(_))).unwrap();
+        assert!(kept < dial);
+        let QueueOutput::Keep(Change { value: Some(value), .. }) = &outputs[kept] else { panic!("{outputs:?}") };
+        assert_eq!(serde_json::from_slice::<Call>(&value.bytes).unwrap().state, State::Dialing);
+
+        queue.answered(&sid, placed("conv_1"), at(1));
+        assert!(dialed(&advance(&mut queue, at(2))).is_empty());
+        let outputs = advance(&mut queue, at(6));
+        assert!(
+            matches!(&outputs[..], [QueueOutput::AskConversation { conversation_id, .. }] if conversation_id == "conv_1"),
+            "{outputs:?}"
+        );
+        queue.followed(&sid, Ok(ended(ConversationStatus::Running)), at(7));
+        assert_eq!(queue.get(&sid).unwrap().state, State::Placed);
+        queue.followed(&sid, Ok(ended(ConversationStatus::Done)), at(50));
+        let call = queue.get(&sid).unwrap();
+        assert_eq!((call.state, call.outcome), (State::Concluded, Some(Outcome::Answered)));
+        assert_eq!(queue.count(State::Concluded), 1);
+    }
+
+    #[test]
+    fn calls_wait_without_an_uplink_and_leave_in_order_of_age_on_its_return() {
+        let mut queue = queue();
+        let sids: Vec<_> = (0..3).map(|n| queue.owe(owed(&format!("D{n}")), at(n)).unwrap().call_sid.clone()).collect();
+        for sid in dialed(&advance(&mut queue, at(3))) {
+            queue.answered(&sid, unreachable(), at(3));
+        }
+        assert_eq!((queue.count(State::Pending), queue.uplink()), (3, Uplink::Offline));
+        assert!(dialed(&advance(&mut queue, at(3))).is_empty());
+        let outputs = advance(&mut queue, at(4));
+        assert!(outputs.contains(&QueueOutput::ProbeUplink), "a second later it is tried: {outputs:?}");
+        queue.probed_uplink(false, at(5));
+        assert_eq!(queue.next_deadline(at(5)).map(|(due, _)| due), Some(at(6).mono));
+        assert!(advance(&mut queue, at(6)).contains(&QueueOutput::ProbeUplink));
+        queue.probed_uplink(true, at(7));
+        assert_eq!(dialed(&advance(&mut queue, at(7))), sids);
+    }
+
+    #[test]
+    fn an_attempt_of_unknown_outcome_is_never_dialled_again_by_itself() {
+        let mut queue = queue();
+        let sid = queue.owe(owed("D1"), at(0)).unwrap().call_sid.clone();
+        advance(&mut queue, at(0));
+        queue.answered(&sid, Verdict::Unknown("timeout".to_owned()), at(30));
+        for secs in [31, 3_600, 86_400, 864_000] {
+            assert!(dialed(&advance(&mut queue, at(secs))).is_empty());
+        }
+        assert_eq!(queue.get(&sid).unwrap().state, State::Unknown);
+        assert!(matches!(queue.cancel(&sid, "x", at(1)), Err(Denied::TooLate { .. })));
+        let again = queue.retry(&sid, at(40)).unwrap().clone();
+        assert_eq!((again.parent_call_sid.as_ref(), again.attempt), (Some(&sid), 2));
+        assert_ne!(again.call_sid, sid);
+    }
+
+    #[test]
+    fn a_restart_makes_a_dialled_call_unknown_and_lets_the_others_go_on() {
+        let mut before = queue();
+        let first = before.owe(owed("D1"), at(0)).unwrap().call_sid.clone();
+        advance(&mut before, at(0));
+        let second = before.owe(owed("D2"), at(1)).unwrap().call_sid.clone();
+        let mut after = Queue::new(Settings::default(), Retry::default(), "yard-7", "n2");
+        for call in before.list() {
+            after.restore(call.clone(), at(10));
+        }
+        assert_eq!(dialed(&advance(&mut after, at(10))), vec![second]);
+        assert_eq!(after.get(&first).unwrap().state, State::Unknown);
+        assert_eq!(after.count(State::Dialing), 1);
+    }
+
+    #[test]
+    fn at_most_so_many_are_under_way_at_once() {
+        let mut queue = queue();
+        for n in 0..25 {
+            queue.owe(owed(&format!("D{n}")), at(0)).unwrap();
+        }
+        let first = dialed(&advance(&mut queue, at(0)));
+        assert_eq!(first.len(), 10);
+        queue.answered(&first[0], placed("conv_1"), at(1));
+        assert!(dialed(&advance(&mut queue, at(1))).is_empty(), "placed and not yet final counts");
+        queue.followed(&first[0], Ok(ended(ConversationStatus::Done)), at(2));
+        assert_eq!(dialed(&advance(&mut queue, at(2))).len(), 1);
+    }
+
+    #[test]
+    fn a_refused_account_stops_the_queue_until_a_probe_is_accepted() {
+        let mut queue = queue();
+        let first = queue.owe(owed("D1"), at(0)).unwrap().call_sid.clone();
+        advance(&mut queue, at(0));
+        queue.owe(owed("D2"), at(1)).unwrap();
+        queue.answered(&first, Verdict::NotPlaced(NotPlaced::Unauthorised("invalid_api_key".to_owned())), at(1));
+        assert!(dialed(&advance(&mut queue, at(2))).is_empty());
+        assert_eq!(queue.count(State::Held), 2);
+        assert!(advance(&mut queue, at(61)).contains(&QueueOutput::ProbeAccount));
+        queue.probed_account(false, at(62));
+        assert!(dialed(&advance(&mut queue, at(63))).is_empty());
+        assert!(advance(&mut queue, at(122)).contains(&QueueOutput::ProbeAccount));
+        queue.probed_account(true, at(123));
+        assert_eq!(dialed(&advance(&mut queue, at(123))).len(), 2);
+    }
+
+    #[test]
+    fn a_busy_vendor_is_given_the_time_it_asks_for() {
+        let mut queue = queue();
+        let sid = queue.owe(owed("D1"), at(0)).unwrap().call_sid.clone();
+        advance(&mut queue, at(0));
+        let retry_after = Some(Duration::from_secs(7));
+        let busy = Verdict::NotPlaced(NotPlaced::Busy { retry_after, concurrency: false, reason: "rate".to_owned() });
+        queue.answered(&sid, busy, at(1));
+        assert!(dialed(&advance(&mut queue, at(7))).is_empty());
+        assert_eq!(queue.next_deadline(at(7)).map(|(due, _)| due), Some(at(8).mono));
+        assert_eq!(dialed(&advance(&mut queue, at(8))), vec![sid]);
+    }
+
+    #[test]
+    fn a_refused_call_fails_alone() {
+        let mut queue = queue();
+        let sid = queue.owe(owed("D1"), at(0)).unwrap().call_sid.clone();
+        queue.owe(owed("D2"), at(0)).unwrap();
+        advance(&mut queue, at(0));
+        queue.answered(&sid, Verdict::NotPlaced(NotPlaced::Refused("422 to_number".to_owned())), at(1));
+        let call = queue.get(&sid).unwrap();
+        assert_eq!((call.state, call.reason.as_deref()), (State::Failed, Some("422 to_number")));
+        assert_eq!(queue.count(State::Dialing), 1);
+    }
+
+    #[test]
+    fn a_call_expires_unless_the_violation_is_still_being_seen() {
+        let mut queue = queue();
+        queue.set_unready(Some("no API key".to_owned()));
+        let stale = queue.owe(owed("D1"), at(0)).unwrap().call_sid.clone();
+        let fresh = queue.owe(owed("D2"), at(0)).unwrap().call_sid.clone();
+        let seen = |id: &ViolationId| (id.as_str() == "V-D2").then(|| at(1_000).wall);
+        queue.advance(at(1_799), &seen);
+        assert_eq!(queue.count(State::Held), 2);
+        queue.advance(at(1_800), &seen);
+        assert_eq!(queue.get(&stale).unwrap().state, State::Expired);
+        assert_eq!(queue.get(&fresh).unwrap().state, State::Held);
+        queue.advance(at(2_800), &seen);
+        assert_eq!(queue.get(&fresh).unwrap().state, State::Expired);
+    }
+
+    #[test]
+    fn a_clock_that_is_not_set_holds_calls_and_ages_none() {
+        let mut queue = queue();
+        let unset = |secs| Now { wall: UnixMillis(0) + Duration::from_secs(secs), trusted: false, ..at(secs) };
+        let request = Owed { cause: Cause::Request { call_type: "test".to_owned() }, evidence: unset(5).wall, ..owed("D1") };
+        let sid = queue.owe(request, unset(5)).unwrap().call_sid.clone();
+        assert!(dialed(&advance(&mut queue, unset(6))).is_empty());
+        assert_eq!(queue.get(&sid).unwrap().state, State::Held);
+        assert_eq!(dialed(&advance(&mut queue, at(7))), vec![sid.clone()]);
+        assert_eq!(queue.get(&sid).unwrap().created, at(7).wall);
+    }
+
+    #[test]
+    fn a_driver_just_called_about_it_is_not_called_again() {
+        let mut queue = queue();
+        let first = queue.owe(owed("D1"), at(0)).unwrap().call_sid.clone();
+        advance(&mut queue, at(0));
+        queue.answered(&first, placed("conv_1"), at(1));
+        let second = queue.owe(Owed { evidence: at(600).wall, ..owed("D1") }, at(600)).unwrap().call_sid.clone();
+        assert!(dialed(&advance(&mut queue, at(600))).is_empty());
+        let call = queue.get(&second).unwrap();
+        assert_eq!(call.state, State::Cancelled);
+        assert_eq!(call.reason.as_deref(), Some("cooldown: this driver was called about it 10 minutes ago"));
+        queue.owe(Owed { evidence: at(1_900).wall, ..owed("D1") }, at(1_900)).unwrap();
+        assert_eq!(dialed(&advance(&mut queue, at(1_900))).len(), 1);
+    }
+
+    #[test]
+    fn rejoining_calls_off_only_what_waits_for_that_violation() {
+        let mut queue = queue();
+        queue.set_unready(Some("no API key".to_owned()));
+        let one = queue.owe(owed("D1"), at(0)).unwrap().call_sid.clone();
+        let other = queue.owe(owed("D2"), at(0)).unwrap().call_sid.clone();
+        queue.violation_ended(&ViolationId::new("V-D1").unwrap(), "together again", at(5));
+        assert_eq!(queue.get(&one).unwrap().state, State::Cancelled);
+        assert!(queue.get(&other).unwrap().state.is_waiting());
+    }
+}
