@@ -4,12 +4,17 @@
 //! next deadline is told. The same inputs give the same outputs.
 
 pub mod calls;
+pub mod control;
 pub mod geo;
+pub mod health;
 pub mod id;
+//pub mod machine;
+pub mod outbox;
 pub mod phone;
 pub mod record;
 pub mod roster;
 pub mod separation;
 pub mod telemetry;
 pub mod time;
+pub mod topics;
 pub mod zone;

@@ -28,6 +28,9 @@ pub const MAX_ENDED: usize = 1_000;
 /// While there is no uplink and a call waits, it is tried this often.
 const PROBE_UPLINK_EVERY: Duration = Duration::from_secs(1);
 
+/// While nothing waits, so that health knows.
+const PROBE_IDLE_EVERY: Duration = Duration::from_secs(60);
+
 /// While the vendor refuses the account, it is asked this often whether it still does.
 const PROBE_ACCOUNT_EVERY: Duration = Duration::from_secs(60);
 
@@ -128,7 +131,8 @@ pub struct Queue {
     pause: Option<Pause>,
     backoff: Duration,
     uplink: Uplink,
-    probe_due: Option<Mono>,
+    /// The vendor was last heard of, or last tried in vain.
+    uplink_tried: Option<Mono>,
     probing: bool,
     clock_trusted: bool,
     held_for: Option<String>,
@@ -182,7 +186,7 @@ impl Queue {
             pause: None,
             backoff,
             uplink: Uplink::Ok,
-            probe_due: None,
+            uplink_tried: None,
             probing: false,
             clock_trusted: true,
             held_for: None,
@@ -345,9 +349,9 @@ impl Queue {
     pub fn answered(&mut self, call_sid: &CallSid, verdict: Verdict, now: Now) {
         let Some(mut call) = self.calls.get(call_sid).filter(|call| call.state == State::Dialing).cloned() else { return };
         self.dialing.remove(call_sid);
-        if !matches!(verdict, Verdict::NotPlaced(NotPlaced::Unreachable(_))) {
-            self.uplink = Uplink::Ok;
-        }
+        let reached = !matches!(verdict, Verdict::NotPlaced(NotPlaced::Unreachable(_)));
+        self.uplink = if reached { Uplink::Ok } else { Uplink::Offline };
+        self.uplink_tried = Some(now.mono);
         match verdict {
             Verdict::Placed { conversation_id, provider_call_sid } => {
                 self.backoff = self.retry.initial;
@@ -359,8 +363,6 @@ impl Queue {
                 self.change(&mut call, State::Unknown, Some(reason), now);
             }
             Verdict::NotPlaced(NotPlaced::Unreachable(reason)) => {
-                self.uplink = Uplink::Offline;
-                self.probe_due = Some(now.mono + PROBE_UPLINK_EVERY);
                 self.change(&mut call, State::Pending, Some(reason), now);
             }
             Verdict::NotPlaced(NotPlaced::Busy { retry_after, concurrency, reason }) => {
@@ -407,13 +409,8 @@ impl Queue {
     /// Whether the vendor could be reached.
     pub fn probed_uplink(&mut self, reached: bool, now: Now) {
         self.probing = false;
-        if reached {
-            self.uplink = Uplink::Ok;
-            self.probe_due = None;
-        } else {
-            self.uplink = Uplink::Offline;
-            self.probe_due = Some(now.mono + PROBE_UPLINK_EVERY);
-        }
+        self.uplink = if reached { Uplink::Ok } else { Uplink::Offline };
+        self.uplink_tried = Some(now.mono);
     }
 
     /// Whether the vendor accepts the account: only a plain yes ends the stop.
@@ -439,20 +436,16 @@ impl Queue {
             refused.probing = true;
             self.out.push_back(QueueOutput::ProbeAccount);
         }
-        if self.held_for.is_some() || self.waiting.is_empty() {
-            return;
-        }
-        if self.uplink == Uplink::Offline {
-            if !self.probing && self.probe_due.is_none_or(|due| due <= now.mono) {
-                self.probing = true;
-                self.out.push_back(QueueOutput::ProbeUplink);
-            }
-            return;
-        }
         if self.pause.as_ref().is_some_and(|pause| pause.until <= now.mono) {
             self.pause = None;
         }
-        self.dial(now);
+        if self.held_for.is_none() && self.uplink == Uplink::Ok {
+            self.dial(now);
+        }
+        if self.uplink_probe_due().is_some_and(|due| due <= now.mono) {
+            self.probing = true;
+            self.out.push_back(QueueOutput::ProbeUplink);
+        }
     }
 
     /// When [`Self::advance`] has something to do next, and what.
@@ -464,9 +457,7 @@ impl Queue {
         [
             self.expiring.first().filter(|_| now.trusted).map(|(at, _)| (at_wall(*at), "a call expires")),
             self.refused.as_ref().filter(|r| !r.probing).map(|r| (r.probe_at, "the account is probed")),
-            self.probe_due
-                .filter(|_| wants_to_leave && self.uplink == Uplink::Offline && !self.probing)
-                .map(|at| (at, "the uplink is probed")),
+            self.uplink_probe_due().map(|at| (at, "the uplink is probed")),
             self.pause.as_ref().filter(|_| wants_to_leave).map(|p| (p.until, "the vendor may be asked again")),
             (wants_to_leave && self.uplink == Uplink::Ok && self.pause.is_none() && self.has_slot())
                 .then(|| (self.rate.ready_at(self.settings.rate_per_minute), "the rate allows another call")),
@@ -544,10 +535,21 @@ impl Queue {
                 return;
             }
             call.dialed = Some(now.wall);
+            self.uplink_tried = Some(now.mono);
             let order = call.order();
             self.change(&mut call, State::Dialing, None, now);
             self.out.push_back(QueueOutput::Dial(order));
         }
+    }
+
+    /// Once a second while a call waits for it, now and then otherwise. A queue that is held needs no uplink.
+    fn uplink_probe_due(&self) -> Option<Mono> {
+        if self.probing || self.hold_reason().is_some() {
+            return None;
+        }
+        let wanted = self.uplink == Uplink::Offline && !self.waiting.is_empty();
+        let every = if wanted { PROBE_UPLINK_EVERY } else { PROBE_IDLE_EVERY };
+        Some(self.uplink_tried.map_or(Mono::default(), |tried| tried + every))
     }
 
     fn has_slot(&self) -> bool {

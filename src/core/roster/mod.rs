@@ -1,12 +1,14 @@
 //! Who pulls what, who drives, and whom to call: from `roster.toml`, overridden per tractor by retained messages.
 
+pub mod book;
+
 use core::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::id::{DriverId, UnitId};
-use super::phone::Phone;
-use super::time::{UnixMillis, duration};
+use crate::core::id::{DriverId, UnitId};
+use crate::core::phone::Phone;
+use crate::core::time::{UnixMillis, duration};
 
 /// The most trailers one tractor may have (a road train has four).
 pub const MAX_TRAILERS: usize = 4;

@@ -1,0 +1,199 @@
+//! What follows from what: findings become calls and announcements, calls become orders and announcements, and health is
+//! said when it has changed.
+
+use core::time::Duration;
+
+use super::{Machine, Output, Snooze, Telling, clip};
+use crate::core::calls::prompt;
+use crate::core::calls::queue::{Owed, QueueOutput};
+use crate::core::calls::request::Request;
+use crate::core::calls::Cause;
+use crate::core::id::{DriverId, UnitId, ViolationId};
+use crate::core::outbox::OutboxOutput;
+use crate::core::roster::Driver;
+use crate::core::separation::{Event, Finding, FindingEvent};
+use crate::core::time::{Mono, Now};
+
+/// Health is not said more often than this on its own account.
+const HEALTH_AT_MOST_EVERY: Duration = Duration::from_secs(1);
+
+impl Machine {
+    /// Carries everything to its end. The order of outputs is the order in which they must be performed.
+    pub(super) fn drain(&mut self, now: Now) {
+        while let Some(event) = self.detector.poll() {
+            match event {
+                Event::Keep(pair) => {
+                    let key = pair_key(&pair.tractor, &pair.trailer);
+                    self.keep(key, pair.revision, &pair);
+                }
+                Event::Forget { tractor, trailer } => self.forget(pair_key(&tractor, &trailer)),
+                Event::Found(finding) => self.found(finding, now),
+            }
+        }
+        let detector = &self.detector;
+        self.queue.advance(now, &|violation_id| detector.newest_evidence(violation_id));
+        while let Some(output) = self.queue.poll_output() {
+            self.out.push_back(match output {
+                QueueOutput::Keep(change) => Output::Keep(change),
+                QueueOutput::Dial(order) => Output::Dial(order),
+                QueueOutput::AskConversation { call_sid, conversation_id } => {
+                    Output::AskConversation { call_sid, conversation_id }
+                }
+                QueueOutput::ProbeUplink => Output::ProbeUplink,
+                QueueOutput::ProbeAccount => Output::ProbeAccount,
+                QueueOutput::Changed(call) => {
+                    self.outbox.announce(self.settings.topics.call(&call.call_sid), call.announcement().to_string());
+                    Output::Tell(Telling::Call(call))
+                }
+            });
+        }
+        while let Some(output) = self.outbox.poll_output() {
+            self.out.push_back(match output {
+                OutboxOutput::Keep(change) => Output::Keep(change),
+                OutboxOutput::Publish { ticket, announcement } => Output::Publish {
+                    ticket: Some(ticket),
+                    topic: announcement.topic,
+                    payload: announcement.payload,
+                    retain: false,
+                },
+            });
+        }
+        self.answer_waiters(now);
+        self.say_health(now);
+    }
+
+    fn found(&mut self, finding: Finding, now: Now) {
+        let topic = self.settings.topics.violation(&finding.tractor);
+        self.outbox.announce(topic, serde_json::json!(finding).to_string());
+        self.out.push_back(Output::Tell(Telling::Finding(Box::new(finding.clone()))));
+        match finding.event {
+            FindingEvent::Opened => self.owe_for(&finding, now),
+            FindingEvent::Closed => {
+                self.queue.violation_ended(&finding.violation_id, "the two are together again, or the assignment ended", now);
+                if self.snoozed.get(&finding.tractor).is_some_and(|snooze| snooze.until.is_none()) {
+                    self.snoozed.remove(&finding.tractor);
+                    self.forget(snooze_key(&finding.tractor));
+                }
+                self.nobody_to_call.retain(|_, violation_id| *violation_id != finding.violation_id);
+            }
+            FindingEvent::Suspected | FindingEvent::DroppedOk => {}
+        }
+    }
+
+    /// A separation: somebody is to be called, once.
+    fn owe_for(&mut self, finding: &Finding, now: Now) {
+        let Some(kind) = finding.kind else { return };
+        if self.queue.knows(&finding.violation_id) {
+            return;
+        }
+        let dispatcher = self.book.dispatcher(&finding.tractor).cloned();
+        let driver = self.book.assignment(&finding.tractor).and_then(|(a, _)| a.driver.clone());
+        let driver = driver.or_else(|| dispatcher.as_ref().and_then(|d| Some(Driver { id: DriverId::new("dispatcher").ok()?, name: d.name.clone(), phone: d.phone.clone() })));
+        let Some(driver) = driver else {
+            self.nobody_to_call.insert(finding.tractor.clone(), finding.violation_id.clone());
+            self.warn(format!("{} of {} and {}: the roster names nobody to call", kind, finding.tractor, finding.trailer));
+            return;
+        };
+        let prompt = prompt::for_separation(finding, kind, &self.settings.calls.default_country);
+        let cause = Cause::Violation {
+            violation_id: finding.violation_id.clone(),
+            kind,
+            tractor: finding.tractor.clone(),
+            trailer: finding.trailer.clone(),
+        };
+        let owed = Owed { cause, driver, dispatcher, prompt, triggers: 1, evidence: finding.at };
+        let snoozed = self.snoozed.get(&finding.tractor).filter(|s| s.until.is_none_or(|until| now.wall < until)).map(|s| s.by.clone());
+        // A separation is never refused for want of room.
+        if let Ok(call) = self.queue.owe(owed, now)
+            && let Some(by) = snoozed
+        {
+            let call_sid = call.call_sid.clone();
+            let _ = self.queue.cancel(&call_sid, &acknowledged(&by), now);
+        }
+    }
+
+    /// What a request asks for.
+    pub(super) fn owed_for(&self, request: Request, now: Now) -> Owed {
+        let dispatcher = self.book.dispatcher_of(&request.driver.id).cloned();
+        Owed {
+            prompt: prompt::for_request(&request),
+            triggers: request.triggers(),
+            cause: Cause::Request { call_type: request.call_type },
+            driver: request.driver,
+            dispatcher,
+            evidence: now.wall,
+        }
+    }
+
+    /// Somebody knows of it: what waits is called off, and nobody is called about this tractor for `minutes`, or while the
+    /// present episodes last. Returns how many calls were called off.
+    pub(super) fn acknowledge(&mut self, tractor: UnitId, minutes: Option<u32>, by: &str, now: Now) -> usize {
+        let by = clip(by, 64);
+        let open: Vec<ViolationId> =
+            self.detector.episodes().filter(|f| f.tractor == tractor).map(|f| f.violation_id.clone()).collect();
+        let waiting: Vec<_> = self
+            .queue
+            .list()
+            .into_iter()
+            .filter(|call| call.state.is_waiting() && call.violation_id().is_some_and(|id| open.contains(id)))
+            .map(|call| call.call_sid.clone())
+            .collect();
+        for call_sid in &waiting {
+            let _ = self.queue.cancel(call_sid, &acknowledged(&by), now);
+        }
+        if !open.is_empty() || minutes.is_some() {
+            let until = minutes.map(|minutes| now.wall + Duration::from_secs(u64::from(minutes) * 60));
+            let revision = self.snoozed.get(&tractor).map_or(0, |s| s.revision) + 1;
+            let snooze = Snooze { tractor: tractor.clone(), until, by, revision };
+            self.keep(snooze_key(&tractor), revision, &snooze);
+            self.snoozed.insert(tractor.clone(), snooze);
+        }
+        self.nobody_to_call.remove(&tractor);
+        waiting.len()
+    }
+
+    /// Says health when it is due, asked for, or has changed; changes that follow each other within a second are one.
+    fn say_health(&mut self, now: Now) {
+        let due = now.mono >= self.health_due();
+        if !due || !self.link.connected {
+            return;
+        }
+        let health = self.health(now);
+        let overdue = now.mono >= self.health_said_at + self.settings.health_interval;
+        self.health_looked_at = now.mono;
+        self.health_may_differ = false;
+        if self.health_wanted || overdue || self.health_said.as_ref().is_none_or(|said| health.differs(said)) {
+            self.health_wanted = false;
+            self.health_said_at = now.mono;
+            self.out.push_back(Output::Publish {
+                ticket: None,
+                topic: self.settings.topics.health().to_owned(),
+                payload: serde_json::json!(health).to_string(),
+                retain: true,
+            });
+            self.health_said = Some(health);
+        }
+    }
+
+    /// When health is looked at next.
+    pub(super) fn health_due(&self) -> Mono {
+        if self.health_wanted {
+            return Mono::default();
+        }
+        let interval = self.health_said_at + self.settings.health_interval;
+        if self.health_may_differ { interval.min(self.health_looked_at + HEALTH_AT_MOST_EVERY) } else { interval }
+    }
+}
+
+fn pair_key(tractor: &UnitId, trailer: &UnitId) -> String {
+    // No id contains a slash.
+    format!("pair/{tractor}/{trailer}")
+}
+
+fn snooze_key(tractor: &UnitId) -> String {
+    format!("snooze/{tractor}")
+}
+
+fn acknowledged(by: &str) -> String {
+    if by.is_empty() { "acknowledged".to_owned() } else { format!("acknowledged by {by}") }
+}

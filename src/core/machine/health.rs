@@ -1,0 +1,93 @@
+//! Health, put together from everything that knows of something wrong.
+
+use core::time::Duration;
+use std::collections::BTreeMap;
+
+use super::Machine;
+use crate::core::calls::{State, Uplink};
+use crate::core::health::{Calls, Health, Mqtt, Status, Telemetry, Violations};
+use crate::core::id::UnitId;
+use crate::core::time::Now;
+
+/// For so long health speaks of a session that the broker had forgotten.
+const SESSION_LOST_FOR: Duration = Duration::from_secs(600);
+
+/// The most units that health names one by one, for each reason.
+const MAX_NAMED: usize = 10;
+
+impl Machine {
+    /// How it stands.
+    #[must_use]
+    pub fn health(&self, now: Now) -> Health {
+        let seen = self.detector.observations();
+        let count = |state| self.queue.count(state) as u64;
+        let mut reasons = Vec::new();
+        let mut reason = |wrong: bool, name: &str| {
+            if wrong {
+                reasons.push(name.to_owned());
+            }
+        };
+        reason(self.queue.uplink() == Uplink::Offline, "uplink_offline");
+        reason(!now.trusted, "clock_not_set");
+        reason(self.quarantined, "store_quarantined");
+        reason(self.queue.is_refused(), "account_refused");
+        reason(count(State::Unknown) > 0, "calls_unknown");
+        reason(count(State::Failed) > 0, "calls_failed");
+        reason(self.outbox.given_up() > 0, "announcements_given_up");
+        reason(!self.link.connected, "broker_offline");
+        reason(self.session_lost_at.is_some_and(|at| now.mono.0 < (at + SESSION_LOST_FOR).0), "broker_forgot_session");
+        reason(self.settings.calls.dry_run, "dry_run");
+        reasons.extend(self.unready.map(str::to_owned));
+        let named = |name: &str, units: &mut dyn Iterator<Item = &UnitId>| -> Vec<String> {
+            units.take(MAX_NAMED).map(|unit| format!("{name}:{unit}")).collect()
+        };
+        reasons.extend(named("clock_suspect", &mut seen.clock_suspect()));
+        reasons.extend(named("silent", &mut seen.silent()));
+        reasons.extend(named("nobody_to_call", &mut self.nobody_to_call.keys()));
+        let undecodable: u64 = self.undecodable.values().sum();
+        let mut rejected_by: BTreeMap<String, u64> = self.undecodable.iter().map(|(k, n)| ((*k).to_owned(), *n)).collect();
+        rejected_by.extend(seen.rejected_by().map(|(reason, n)| (reason.to_owned(), n)));
+        Health {
+            status: if reasons.is_empty() { Status::Up } else { Status::Degraded },
+            pid: self.identity.pid,
+            time: now.wall,
+            version: self.identity.version.to_owned(),
+            since: self.since,
+            session: self.session,
+            reasons,
+            uplink: if self.queue.uplink() == Uplink::Ok { "ok" } else { "offline" }.to_owned(),
+            store: if self.quarantined { "quarantined" } else { "ok" }.to_owned(),
+            telemetry: Telemetry {
+                units: seen.units(),
+                stale: seen.stale(),
+                age_s: self.last_received.map(|at| now.mono.0.saturating_sub(at.0).as_secs()),
+                received: self.received,
+                rejected: undecodable + seen.rejected(),
+                rejected_by,
+            },
+            violations: self.violations(),
+            calls: Calls {
+                pending: count(State::Pending),
+                oldest_s: self.queue.oldest_waiting().map(|call| now.wall.since(call.created).as_secs()),
+                held: count(State::Held),
+                dialing: count(State::Dialing),
+                unknown: count(State::Unknown),
+                placed: count(State::Placed),
+                concluded: count(State::Concluded),
+                failed: count(State::Failed),
+                expired: count(State::Expired),
+                cancelled: count(State::Cancelled),
+            },
+            mqtt: Mqtt { waiting: self.outbox.len() as u64, ..self.link.clone() },
+        }
+    }
+
+    fn violations(&self) -> Violations {
+        let (open, suspected) = self.detector.episodes().fold((0, 0), |(open, suspected), episode| match episode.event {
+            FindingEvent::Opened => (open + 1, suspected),
+            FindingEvent::Suspected => (open, suspected + 1),
+            FindingEvent::Closed | FindingEvent::DroppedOk => (open, suspected),
+        });
+        Violations { open, suspected }
+    }
+}

@@ -1,0 +1,157 @@
+//! Messages on our own topics: roster, zones, requests, orders.
+
+use core::time::Duration;
+
+use serde::Deserialize;
+use serde_json::json;
+
+use super::{Machine, Seen, clip, receive};
+use crate::core::calls::request;
+use crate::core::control::Answer;
+use crate::core::id::{CallSid, UnitId};
+use crate::core::roster::Assignment;
+use crate::core::roster::book::Override;
+use crate::core::time::Now;
+use crate::core::topics::Inbound;
+use crate::core::zone::Zone;
+
+/// The same payload is one request for this long (QoS 1 delivers again after a lost acknowledgement).
+const SAME_REQUEST_FOR: Duration = Duration::from_secs(24 * 3600);
+
+/// Requests remembered for that; beyond it the oldest is forgotten.
+const MAX_SEEN: usize = 10_000;
+
+/// `{"minutes":30,"by":"…"}`; both may be absent, and so may all of it.
+#[derive(Default, Deserialize)]
+struct Acknowledgement {
+    minutes: Option<u32>,
+    #[serde(default)]
+    by: String,
+}
+
+impl Machine {
+    /// A message on one of our own topics. Whatever is wrong with it is said and nothing else comes of it.
+    fn message(&mut self, topic: &str, payload: &[u8], retained: bool, now: Now) {
+        let topics = self.settings.topics.clone();
+        let wrong = match topics.read(topic) {
+            Some(Inbound::Assignment(tractor)) => self.assignment_message(tractor, payload, now).err(),
+            Some(Inbound::Zones) => self.zones_message(payload).err(),
+            Some(Inbound::Request) => {
+                if let Err(refusal) = self.request_message(payload, retained, now) {
+                    let words = json!({ "reason": refusal, "at": now.wall });
+                    self.outbox.announce(topics.rejected(), words.to_string());
+                }
+                None
+            }
+            Some(Inbound::Cancel(call_sid)) => match CallSid::new(call_sid) {
+                Ok(call_sid) => self.queue.cancel(&call_sid, "called off over MQTT", now).err().map(|why| why.to_string()),
+                Err(why) => Some(format!("the call_sid {why}")),
+            },
+            Some(Inbound::Acknowledge(tractor)) => match (UnitId::new(tractor), read_acknowledgement(payload)) {
+                (Ok(tractor), Ok(said)) => {
+                    self.acknowledge(tractor, said.minutes, &said.by, now);
+                    None
+                }
+                (Err(why), _) => Some(format!("the tractor {why}")),
+                (_, Err(why)) => Some(why),
+            },
+            Some(Inbound::HealthCheck) => {
+                self.health_wanted = true;
+                None
+            }
+            None => Some("nothing is expected on this topic".to_owned()),
+        };
+        if let Some(wrong) = wrong {
+            self.warn(format!("message on {} not followed: {wrong}", clip(topic, 120)));
+        }
+    }
+
+    fn assignment_message(&mut self, tractor: &str, payload: &[u8], now: Now) -> Result<(), String> {
+        let tractor = UnitId::new(tractor).map_err(|why| format!("the tractor {why}"))?;
+        let assignment: Assignment = if payload.is_empty() {
+            Assignment { tractor, trailers: heapless::Vec::new(), driver: None, dispatcher: None, since: None }
+        } else {
+            let assignment: Assignment = serde_json::from_slice(payload).map_err(|why| clip(&why.to_string(), 200))?;
+            if assignment.tractor != tractor {
+                return Err(format!("it names {} inside", assignment.tractor));
+            }
+            assignment
+        };
+        match self.book.assign(assignment, now.wall) {
+            Override::Taken(taken) => {
+                self.keep(format!("override/{}", taken.tractor), taken.since.map_or(0, |t| t.0.unsigned_abs()), &taken);
+                let (tractor, since) = (taken.tractor, taken.since.unwrap_or(now.wall));
+                self.detector.assign(&tractor, &taken.trailers, since, receive(now));
+                self.nobody_to_call.remove(&tractor);
+                Ok(())
+            }
+            Override::Same | Override::Older => Ok(()),
+            Override::Full => Err("too many tractors have been assigned over MQTT already".to_owned()),
+        }
+    }
+
+    fn zones_message(&mut self, payload: &[u8]) -> Result<(), String> {
+        let zones: Option<Vec<Zone>> = if payload.is_empty() {
+            None
+        } else {
+            Some(serde_json::from_slice(payload).map_err(|why| clip(&why.to_string(), 200))?)
+        };
+        self.book.set_zones(zones.clone());
+        match &zones {
+            Some(zones) => self.keep("zones".to_owned(), self.session, zones),
+            None => self.forget("zones".to_owned()),
+        }
+        self.detector.set_zones(self.book.zones().0.to_vec());
+        Ok(())
+    }
+
+    fn request_message(&mut self, payload: &[u8], retained: bool, now: Now) -> Result<(), String> {
+        if retained {
+            return Err("a retained request would be one again at every connect".to_owned());
+        }
+        self.take_request(payload, now).map(|_| ()).map_err(|refusal| refusal.body.to_string())
+    }
+
+    /// Takes a request for a call, from wherever it came.
+    fn take_request(&mut self, payload: &[u8], now: Now) -> Result<CallSid, Answer> {
+        let request = request::accept(payload, &self.settings.calls.default_country).map_err(|refusal| refusal.answer())?;
+        let fingerprint = request.fingerprint;
+        self.forget_requests(now);
+        if let Some(seen) = self.seen.get(&fingerprint) {
+            return Ok(seen.call_sid.clone());
+        }
+        let owed = self.owed_for(request, now);
+        let call_sid = match self.queue.owe(owed, now) {
+            Ok(call) => call.call_sid.clone(),
+            Err(denied) => return Err(Answer::error(503, &denied.to_string())),
+        };
+        let seen = Seen { received: now.wall, call_sid: call_sid.clone() };
+        self.keep(request_key(fingerprint), self.session, &seen);
+        self.seen.insert(fingerprint, seen);
+        Ok(call_sid)
+    }
+
+    /// Forgets requests of yesterday, and the oldest when there are too many.
+    fn forget_requests(&mut self, now: Now) {
+        let mut by_age: Vec<_> = self.seen.iter().map(|(fingerprint, seen)| (seen.received, *fingerprint)).collect();
+        by_age.sort_unstable();
+        let too_many = by_age.len().saturating_sub(MAX_SEEN - 1);
+        for (n, (received, fingerprint)) in by_age.into_iter().enumerate() {
+            if n < too_many || now.wall.since(received) >= SAME_REQUEST_FOR {
+                self.seen.remove(&fingerprint);
+                self.forget(request_key(fingerprint));
+            }
+        }
+    }
+}
+
+fn read_acknowledgement(payload: &[u8]) -> Result<Acknowledgement, String> {
+    if payload.is_empty() {
+        return Ok(Acknowledgement::default());
+    }
+    serde_json::from_slice(payload).map_err(|why| clip(&why.to_string(), 200))
+}
+
+fn request_key(fingerprint: u128) -> String {
+    format!("request/{fingerprint:032x}")
+}

@@ -1,0 +1,434 @@
+//! The whole decision of the daemon behind one input and one output.
+//!
+//! ```text
+//! Input::Report ─> separation ─> Finding ─┬─> queue of calls ─> Output::Dial ─> Input::Dialed ─> outcome
+//!                  (detector)             └─> outbox ─────────> Output::Publish                    │
+//!                      │                       ^                                                   │
+//!                      └─> Output::Keep        └───────────────────────────────────────────────────┘
+//! ```
+//!
+//! The shell's side of the bargain: it hands over inputs with their time, drains [`Machine::poll_output`], makes every
+//! [`Output::Keep`] durable before it performs any other output of the same drain, and acknowledges a message to the broker
+//! only after that.
+
+mod asks;
+mod consequences;
+mod health;
+mod messages;
+
+use std::collections::{BTreeMap, VecDeque};
+
+use serde::{Deserialize, Serialize};
+
+use super::calls::dialing::{AskError, Conversation, Order, Verdict};
+use super::calls::settings::Retry;
+use super::calls::{Call, Queue};
+use super::control::{Answer, Ask};
+use super::health::{Health, Mqtt};
+use super::id::{CallSid, UnitId};
+use super::outbox::{Announcement, Outbox};
+use super::record::{Change, Entry, Value};
+use super::roster::book::{ALWAYS, Book, RosterFile};
+use super::separation::{self, Detector, Finding, PairRecord, Receive};
+use super::telemetry::Report;
+use super::time::{Mono, Now, UnixMillis};
+use super::topics::Topics;
+
+/// Everything that may be configured.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// `gateway.id`
+    pub gateway: String,
+    /// Our own topics.
+    pub topics: Topics,
+    /// `[separation]`
+    pub separation: separation::Settings,
+    /// `[calls]`
+    pub calls: super::calls::Settings,
+    /// `[retry]`
+    pub retry: Retry,
+    /// `health.interval`
+    pub health_interval: core::time::Duration,
+    /// `roster.toml`, `[[zone]]` and `[dispatcher]`.
+    pub roster: RosterFile,
+}
+
+/// Which process this is.
+#[derive(Clone, Debug)]
+pub struct Identity {
+    /// Process id.
+    pub pid: u32,
+    /// Version of gladhand.
+    pub version: &'static str,
+    /// Differs between any two starts of the daemon.
+    pub nonce: String,
+}
+
+/// What happened.
+#[derive(Debug)]
+pub enum Input<'a> {
+    /// A unit reported.
+    Report(&'a Report),
+    /// A telemetry message could not be decoded; a short name for the reason.
+    Undecodable(&'static str),
+    /// A message on one of our own topics.
+    Message {
+        /// Full topic.
+        topic: &'a str,
+        /// As received.
+        payload: &'a [u8],
+        /// Kept by the broker, not said just now.
+        retained: bool,
+    },
+    /// Somebody asks on the control socket.
+    Ask {
+        /// To be named in [`Output::Answer`].
+        id: u64,
+        /// What.
+        ask: Ask,
+    },
+    /// The broker has acknowledged our subscriptions.
+    LinkUp {
+        /// Whether it had kept our session.
+        session_present: bool,
+    },
+    /// The broker is gone.
+    LinkDown(String),
+    /// The broker has acknowledged a message.
+    Delivered(u64),
+    /// A POST ended.
+    Dialed {
+        /// Whose.
+        call_sid: CallSid,
+        /// How.
+        verdict: Verdict,
+    },
+    /// The vendor was asked about a conversation.
+    Conversation {
+        /// Whose.
+        call_sid: CallSid,
+        /// What it said.
+        answer: Result<Conversation, AskError>,
+    },
+    /// The vendor's address was tried.
+    Uplink(bool),
+    /// The account was tried.
+    Account(bool),
+    /// What is missing for dialling at all, if anything: a short name (`no_api_key`) and words.
+    Ready(Result<(), (&'static str, String)>),
+    /// The store had to be set aside when it was opened.
+    StoreQuarantined,
+    /// Other settings.
+    Configure(Box<Settings>),
+    /// Time passed.
+    Tick,
+}
+
+/// What to do. See the module for the order.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Output {
+    /// Make durable.
+    Keep(Change),
+    /// Publish at QoS 1; the ticket is named in [`Input::Delivered`].
+    Publish {
+        /// Names the message.
+        ticket: Option<u64>,
+        /// Full topic.
+        topic: String,
+        /// JSON.
+        payload: String,
+        /// Whether the broker keeps it.
+        retain: bool,
+    },
+    /// One POST.
+    Dial(Order),
+    /// Ask the vendor how a call stands.
+    AskConversation {
+        /// Whose.
+        call_sid: CallSid,
+        /// The vendor's id.
+        conversation_id: String,
+    },
+    /// Try whether the vendor can be reached.
+    ProbeUplink,
+    /// Try whether the vendor accepts the account.
+    ProbeAccount,
+    /// Answer on the control socket.
+    Answer {
+        /// As in [`Input::Ask`].
+        id: u64,
+        /// What.
+        answer: Answer,
+    },
+    /// Worth a line in the journal.
+    Tell(Telling),
+}
+
+/// A line of the journal, to be given its words and fields by the shell.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Telling {
+    /// A finding.
+    Finding(Box<Finding>),
+    /// A call changed its state.
+    Call(Box<Call>),
+    /// Worth waking somebody.
+    Warning(String),
+    /// Good to know.
+    Notice(String),
+}
+
+/// See the module.
+#[derive(Debug)]
+pub struct Machine {
+    settings: Settings,
+    identity: Identity,
+    since: UnixMillis,
+    session: u64,
+    detector: Detector,
+    book: Book,
+    queue: Queue,
+    outbox: Outbox,
+    seen: BTreeMap<u128, Seen>,
+    snoozed: BTreeMap<UnitId, Snooze>,
+    waiters: BTreeMap<u64, Waiter>,
+    unready: Option<&'static str>,
+    quarantined: bool,
+    link: Mqtt,
+    session_lost_at: Option<Mono>,
+    received: u64,
+    undecodable: BTreeMap<&'static str, u64>,
+    last_received: Option<Mono>,
+    health_said: Option<Health>,
+    health_said_at: Mono,
+    health_looked_at: Mono,
+    health_wanted: bool,
+    health_may_differ: bool,
+    nobody_to_call: BTreeMap<UnitId, ViolationId>,
+    out: VecDeque<Output>,
+}
+
+/// A request that was taken, so that the same payload is not taken again.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Seen {
+    received: UnixMillis,
+    call_sid: CallSid,
+}
+
+/// Nobody is called about this tractor.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Snooze {
+    tractor: UnitId,
+    /// `None`: as long as the episodes last that were open.
+    until: Option<UnixMillis>,
+    by: String,
+    revision: u64,
+}
+
+/// Somebody waits on the control socket for the vendor's answer.
+#[derive(Debug)]
+struct Waiter {
+    call_sid: CallSid,
+    until: Mono,
+}
+
+impl Machine {
+    /// A machine that knows nothing yet: restore it, then hand it inputs.
+    #[must_use]
+    pub fn new(settings: Settings, identity: Identity, now: Now) -> Self {
+        let mut machine = Self {
+            detector: Detector::new(settings.separation.clone()),
+            book: Book::default(),
+            queue: Queue::new(settings.calls.clone(), settings.retry.clone(), &settings.gateway, &identity.nonce),
+            outbox: Outbox::default(),
+            settings,
+            identity,
+            since: now.wall,
+            session: 1,
+            seen: BTreeMap::new(),
+            snoozed: BTreeMap::new(),
+            waiters: BTreeMap::new(),
+            unready: None,
+            quarantined: false,
+            link: Mqtt::default(),
+            session_lost_at: None,
+            received: 0,
+            undecodable: BTreeMap::new(),
+            last_received: None,
+            health_said: None,
+            health_said_at: Mono::default(),
+            health_looked_at: Mono::default(),
+            health_wanted: true,
+            health_may_differ: false,
+            nobody_to_call: BTreeMap::new(),
+            out: VecDeque::new(),
+        };
+        machine.book.load(machine.settings.roster.clone());
+        machine
+    }
+
+    /// Takes back what the store holds, then counts this start and puts the roster into effect. Returns the keys of
+    /// entries that could not be read; they stay in the store.
+    pub fn restore(&mut self, entries: &[Entry], now: Now) -> Vec<String> {
+        let mut unread = Vec::new();
+        for entry in entries {
+            if self.restore_one(entry, now).is_none() {
+                unread.push(entry.key.clone());
+            }
+        }
+        let session = self.session;
+        self.keep("session".to_owned(), session, &session);
+        self.apply_roster(now);
+        self.drain(now);
+        unread
+    }
+
+    /// Takes one input and decides everything that follows from it.
+    pub fn handle(&mut self, input: Input<'_>, now: Now) {
+        match input {
+            Input::Report(report) => {
+                self.received += 1;
+                self.last_received = Some(now.mono);
+                self.detector.report(report, receive(now));
+                // The hot path: nearly every report changes nothing, and what is due in time comes with a tick.
+                if !self.detector.has_events() {
+                    return;
+                }
+            }
+            Input::Undecodable(reason) => {
+                self.received += 1;
+                self.last_received = Some(now.mono);
+                *self.undecodable.entry(reason).or_insert(0) += 1;
+                return; // health tells at its next turn
+            }
+            Input::Message { topic, payload, retained } => self.message(topic, payload, retained, now),
+            Input::Ask { id, ask } => self.ask(id, ask, now),
+            Input::LinkUp { session_present } => {
+                self.link.connected = true;
+                self.link.connects += 1;
+                if !session_present && self.link.connects > 1 {
+                    self.link.sessions_lost += 1;
+                    self.session_lost_at = Some(now.mono);
+                }
+                self.outbox.link_up();
+                self.health_wanted = true;
+            }
+            Input::LinkDown(reason) => {
+                self.link.connected = false;
+                self.link.last_error = Some(reason);
+                self.outbox.link_down();
+            }
+            Input::Delivered(ticket) => self.outbox.delivered(ticket),
+            Input::Dialed { call_sid, verdict } => self.queue.answered(&call_sid, verdict, now),
+            Input::Conversation { call_sid, answer } => self.queue.followed(&call_sid, answer, now),
+            Input::Uplink(reached) => self.queue.probed_uplink(reached, now),
+            Input::Account(accepted) => self.queue.probed_account(accepted, now),
+            Input::Ready(ready) => {
+                self.unready = ready.as_ref().err().map(|(name, _)| *name);
+                self.queue.set_unready(ready.err().map(|(_, words)| words));
+            }
+            Input::StoreQuarantined => self.quarantined = true,
+            Input::Configure(settings) => self.configure(*settings, now),
+            Input::Tick => self.detector.advance(receive(now)),
+        }
+        self.health_may_differ = true;
+        self.drain(now);
+    }
+
+    /// The next thing to do.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.out.pop_front()
+    }
+
+    /// When [`Input::Tick`] is due at the latest, and why.
+    #[must_use]
+    pub fn next_deadline(&self, now: Now) -> Option<(Mono, &'static str)> {
+        let at_wall = |at: UnixMillis| now.mono + at.since(now.wall);
+        [
+            self.queue.next_deadline(now),
+            self.detector.next_due().map(|at| (at_wall(at), "a pair is looked at again")),
+            self.waiters.values().map(|w| w.until).min().map(|at| (at, "somebody waits for an answer")),
+            self.link.connected.then(|| (self.health_due(), "health is said")),
+        ]
+        .into_iter()
+        .flatten()
+        .min_by_key(|(at, _)| *at)
+    }
+
+    /// How often gladhand was started on this store, this time included.
+    #[must_use]
+    pub const fn session(&self) -> u64 {
+        self.session
+    }
+
+    fn configure(&mut self, settings: Settings, now: Now) {
+        self.detector.configure(settings.separation.clone());
+        self.queue.configure(settings.calls.clone(), settings.retry.clone());
+        self.book.load(settings.roster.clone());
+        self.settings = settings;
+        self.apply_roster(now);
+        self.health_wanted = true;
+    }
+
+    /// Tells the detector what the roster says; what it knows already has no effect there.
+    fn apply_roster(&mut self, now: Now) {
+        for traits in self.book.trailers() {
+            self.detector.set_trailer(traits.clone());
+        }
+        self.detector.set_zones(self.book.zones().0.to_vec());
+        for (assignment, _) in self.book.assignments() {
+            let since = assignment.since.unwrap_or(ALWAYS);
+            self.detector.assign(&assignment.tractor, &assignment.trailers, since, receive(now));
+        }
+    }
+
+    fn restore_one(&mut self, entry: &Entry, now: Now) -> Option<()> {
+        let (kind, rest) = entry.key.split_once('/').unwrap_or((&entry.key, ""));
+        match kind {
+            "call" => self.queue.restore(read(entry)?, now),
+            "pair" => self.detector.restore(read::<PairRecord>(entry)?),
+            "announce" => {
+                let announcement: Announcement = read(entry)?;
+                return self.outbox.restore(&entry.key, announcement).then_some(());
+            }
+            "override" => self.book.restore(read(entry)?),
+            "zones" => self.book.set_zones(Some(read(entry)?)),
+            "request" => {
+                self.seen.insert(u128::from_str_radix(rest, 16).ok()?, read(entry)?);
+            }
+            "snooze" => {
+                let snooze: Snooze = read(entry)?;
+                self.snoozed.insert(snooze.tractor.clone(), snooze);
+            }
+            "session" => self.session = read::<u64>(entry)?.saturating_add(1),
+            _ => return None,
+        }
+        Some(())
+    }
+
+    /// Asks for a record to be kept. Records hold strings and numbers only; they always serialise.
+    fn keep(&mut self, key: String, revision: u64, record: &impl Serialize) {
+        let bytes = serde_json::to_vec(record).unwrap_or_default();
+        self.out.push_back(Output::Keep(Change { key, value: Some(Value { revision, bytes, precious: false }) }));
+    }
+
+    fn forget(&mut self, key: String) {
+        self.out.push_back(Output::Keep(Change { key, value: None }));
+    }
+
+    fn warn(&mut self, words: String) {
+        self.out.push_back(Output::Tell(Telling::Warning(words)));
+    }
+}
+
+fn receive(now: Now) -> Receive {
+    Receive { at: now.wall, trusted: now.trusted }
+}
+
+fn read<'a, T: Deserialize<'a>>(entry: &'a Entry) -> Option<T> {
+    serde_json::from_slice(&entry.bytes).ok()
+}
+
+/// At most `max` characters, without control characters: fit for a line of the journal.
+fn clip(text: &str, max: usize) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(max).collect()
+}
