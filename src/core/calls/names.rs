@@ -12,7 +12,7 @@ pub struct Names {
 
 impl Names {
     /// Room that the driver's id leaves, of a call_sid's 128 characters.
-    const DRIVER_MAX: usize = 64;
+    const DRIVER_MAX: usize = 48;
     const GATEWAY_MAX: usize = 24;
 
     /// `nonce` must differ between any two starts of the daemon.
@@ -24,7 +24,7 @@ impl Names {
     /// The next name, unlike any before.
     #[expect(
         clippy::expect_used,
-        reason = "the parts are plain characters and at most 3 + 64 + 1 + 24 + 1 + 12 + 1 + 20 = 126 long"
+        reason = "the parts are plain characters and at most 3 + 48 + 1 + 24 + 1 + 12 + 1 + 20 = 110 long"
     )]
     pub fn next(&mut self, driver: &DriverId) -> CallSid {
         self.next = self.next.saturating_add(1);

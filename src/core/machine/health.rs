@@ -3,10 +3,11 @@
 use core::time::Duration;
 use std::collections::BTreeMap;
 
-use super::Machine;
+use super::{Machine, StoreFound};
 use crate::core::calls::{State, Uplink};
 use crate::core::health::{Calls, Health, Mqtt, Status, Telemetry, Violations};
 use crate::core::id::UnitId;
+use crate::core::separation::FindingEvent;
 use crate::core::time::Now;
 
 /// For so long health speaks of a session that the broker had forgotten.
@@ -29,7 +30,8 @@ impl Machine {
         };
         reason(self.queue.uplink() == Uplink::Offline, "uplink_offline");
         reason(!now.trusted, "clock_not_set");
-        reason(self.quarantined, "store_quarantined");
+        reason(self.store == StoreFound::Quarantined, "store_quarantined");
+        reason(self.store == StoreFound::Repaired, "store_repaired");
         reason(self.queue.is_refused(), "account_refused");
         reason(count(State::Unknown) > 0, "calls_unknown");
         reason(count(State::Failed) > 0, "calls_failed");
@@ -56,7 +58,7 @@ impl Machine {
             session: self.session,
             reasons,
             uplink: if self.queue.uplink() == Uplink::Ok { "ok" } else { "offline" }.to_owned(),
-            store: if self.quarantined { "quarantined" } else { "ok" }.to_owned(),
+            store: if self.store == StoreFound::Quarantined { "quarantined" } else { "ok" }.to_owned(),
             telemetry: Telemetry {
                 units: seen.units(),
                 stale: seen.stale(),

@@ -21,6 +21,9 @@ const SAME_REQUEST_FOR: Duration = Duration::from_secs(24 * 3600);
 /// Requests remembered for that; beyond it the oldest is forgotten.
 const MAX_SEEN: usize = 10_000;
 
+/// The longest list of zones, in bytes: it is one record of the store, which takes 64 KiB.
+const MAX_ZONES: usize = 48 * 1024;
+
 /// `{"minutes":30,"by":"…"}`; both may be absent, and so may all of it.
 #[derive(Default, Deserialize)]
 struct Acknowledgement {
@@ -94,6 +97,9 @@ impl Machine {
         let zones: Option<Vec<Zone>> = if payload.is_empty() {
             None
         } else {
+            if payload.len() > MAX_ZONES {
+                return Err(format!("{} bytes of zones are more than the {MAX_ZONES} that are kept", payload.len()));
+            }
             Some(serde_json::from_slice(payload).map_err(|why| clip(&why.to_string(), 200))?)
         };
         self.book.set_zones(zones.clone());

@@ -116,8 +116,11 @@ pub enum Input<'a> {
     Account(bool),
     /// What is missing for dialling at all, if anything: a short name (`no_api_key`) and words.
     Ready(Result<(), (&'static str, String)>),
-    /// The store had to be set aside when it was opened.
-    StoreQuarantined,
+    /// The store was not in order when it was opened.
+    StoreFound {
+        /// It had to be set aside, and was filled again from its second copy; otherwise it was repaired in place.
+        quarantined: bool,
+    },
     /// Other settings.
     Configure(Box<Settings>),
     /// Time passed.
@@ -192,7 +195,7 @@ pub struct Machine {
     snoozed: BTreeMap<UnitId, Snooze>,
     waiters: BTreeMap<u64, Waiter>,
     unready: Option<&'static str>,
-    quarantined: bool,
+    store: StoreFound,
     link: Mqtt,
     session_lost_at: Option<Mono>,
     received: u64,
@@ -205,6 +208,14 @@ pub struct Machine {
     health_may_differ: bool,
     nobody_to_call: BTreeMap<UnitId, ViolationId>,
     out: VecDeque<Output>,
+}
+
+/// How the store was found at the start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum StoreFound {
+    InOrder,
+    Repaired,
+    Quarantined,
 }
 
 /// A request that was taken, so that the same payload is not taken again.
@@ -248,7 +259,7 @@ impl Machine {
             snoozed: BTreeMap::new(),
             waiters: BTreeMap::new(),
             unready: None,
-            quarantined: false,
+            store: StoreFound::InOrder,
             link: Mqtt::default(),
             session_lost_at: None,
             received: 0,
@@ -326,7 +337,7 @@ impl Machine {
                 self.unready = ready.as_ref().err().map(|(name, _)| *name);
                 self.queue.set_unready(ready.err().map(|(_, words)| words));
             }
-            Input::StoreQuarantined => self.quarantined = true,
+            Input::StoreFound { quarantined } => self.store = if quarantined { StoreFound::Quarantined } else { StoreFound::Repaired },
             Input::Configure(settings) => self.configure(*settings, now),
             Input::Tick => self.detector.advance(receive(now)),
         }

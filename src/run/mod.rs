@@ -1,0 +1,74 @@
+//! The shell: one loop that merges what happens into inputs of the pure core, and performs what the core puts out.
+//!
+//! ```text
+//! broker ──┐                     ┌─> commit ──> then, in order: publish, dial, ask, answer, tell
+//! vendor ──┼─> Input ─> Machine ─┤                then: acknowledge to the broker
+//! socket ──┤   (a batch)         └─> next deadline
+//! clock  ──┘
+//! ```
+//!
+//! Inputs that wait together are handled together, so that one sync of the store serves them all. The watchdog is fed from
+//! this loop and nowhere else.
+
+mod keeper;
+mod shell;
+mod telling;
+mod vendor;
+
+use tokio::time::sleep_until;
+
+use crate::config::Loaded;
+use crate::host::signals::{Signal, Signals};
+use crate::store::StoreError;
+use shell::{Happened, Shell};
+
+/// Inputs handled together at most: the time for it is what an order may be late by.
+const BATCH: usize = 256;
+
+/// Why the daemon could not start. Once it runs, nothing but a signal ends it.
+#[derive(Debug, thiserror::Error)]
+pub enum CannotStart {
+    /// Another one runs, a newer release wrote the store, or the directory is not ours.
+    #[error("store: {0}")]
+    Store(#[from] StoreError),
+    /// The control socket is in use or its directory not ours.
+    #[error("control socket: {0}")]
+    Socket(String),
+    /// The service manager's signals cannot be listened to.
+    #[error("signals: {0}")]
+    Signals(std::io::Error),
+    /// A file that the configuration names.
+    #[error("{0}")]
+    Credentials(String),
+}
+
+/// Runs the daemon until it is told to stop.
+///
+/// # Errors
+/// When it cannot start. A missing key, an unreachable broker or a refused account are no such reasons: it runs degraded
+/// and says so.
+pub async fn run(loaded: Loaded) -> Result<(), CannotStart> {
+    let mut signals = Signals::listen().map_err(CannotStart::Signals)?;
+    let mut shell = Shell::start(loaded).await?;
+    loop {
+        let mut batch = Vec::new();
+        let wake_at = shell.wake_at();
+        tokio::select! {
+            biased;
+            signal = signals.next() => match signal {
+                Signal::Stop => break,
+                Signal::Reload => shell.reload(),
+            },
+            happened = shell.happens() => batch.push(happened),
+            () = sleep_until(wake_at) => {}
+        }
+        while batch.len() < BATCH
+            && let Some(happened) = shell.happened()
+        {
+            batch.push(happened);
+        }
+        shell.turn(batch).await;
+    }
+    shell.stop().await;
+    Ok(())
+}

@@ -1,0 +1,337 @@
+//! Everything outside, in one place: what it says becomes inputs, what the core puts out is done to it.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+use tokio::time::{Instant, timeout_at};
+use tracing::{error, info, warn};
+
+use super::keeper::Keeper;
+use super::telling::tell;
+use super::vendor::{Answered, Unready, Vendor};
+use super::CannotStart;
+use crate::api::{Asked, Server};
+use crate::config::Loaded;
+use crate::core::control::Answer;
+use crate::core::health;
+use crate::core::machine::{Identity, Input, Machine, Output, Telling};
+use crate::elevenlabs::Client;
+use crate::formats::Router;
+use crate::host::clock::Clock;
+use crate::host::notify::Notify;
+use crate::mqtt::{self, Inbox, Link, LinkEvent, Message, Ticket, Will};
+use crate::store;
+
+/// For the answers of POSTs that are under way when the daemon is told to stop.
+const LAST_ANSWERS: Duration = Duration::from_secs(2);
+
+/// Publishes without a ticket of the core's: health.
+const NO_TICKET: Ticket = Ticket(u64::MAX - 1);
+
+/// Something happened outside.
+pub enum Happened {
+    /// At the broker.
+    Link(LinkEvent),
+    /// At the vendor.
+    Vendor(Answered),
+    /// On the control socket.
+    Asked(Asked),
+}
+
+/// See the module.
+pub struct Shell {
+    loaded: Loaded,
+    clock: Clock,
+    notify: Notify,
+    machine: Machine,
+    keeper: Keeper,
+    router: Router,
+    link: Link,
+    inbox: Inbox,
+    session_present: bool,
+    vendor: Vendor,
+    server: Server,
+    waiting: BTreeMap<u64, oneshot::Sender<Answer>>,
+    asked: u64,
+    dialing: usize,
+    status: String,
+}
+
+impl Shell {
+    /// Opens the store, restores the core, and starts to listen.
+    pub async fn start(loaded: Loaded) -> Result<Self, CannotStart> {
+        let config = &loaded.config;
+        let (mut keeper, entries, found) = Keeper::open(config.gateway.state_dir.clone()).await?;
+        let clock = Clock::start();
+        let now = clock.now();
+        let identity = Identity { pid: std::process::id(), version: env!("CARGO_PKG_VERSION"), nonce: nonce() };
+        let pid = identity.pid;
+        let mut machine = Machine::new(loaded.settings(), identity, now);
+        for key in machine.restore(&entries, now) {
+            warn!("store: the entry {key} cannot be read and is left alone");
+        }
+        match found {
+            store::Health::Ok => {}
+            store::Health::Repaired { .. } => machine.handle(Input::StoreFound { quarantined: false }, now),
+            store::Health::Quarantined { .. } => machine.handle(Input::StoreFound { quarantined: true }, now),
+        }
+        let vendor = Vendor::new(client(&loaded));
+        machine.handle(Input::Ready(vendor.ready()), now);
+        let mut notify = Notify::new();
+        // The start is counted before anybody can hear of it: the will names it.
+        let restored = drain(&mut machine);
+        keeper.commit(restored.changes, &mut notify).await;
+
+        let server = Server::start(&config.api.socket).map_err(|why| CannotStart::Socket(why.to_string()))?;
+        let topics = config.topics();
+        let will = Will { topic: topics.health().to_owned(), payload: health::down(pid, machine.session()).into() };
+        let router = loaded.router();
+        let filters = router.filters().map(|filter| filter.as_str().to_owned()).chain(topics.filters()).collect();
+        let password = loaded.mqtt_password().map_err(CannotStart::Credentials)?;
+        let (link, inbox) = mqtt::connect(&config.mqtt, &client_id(&config.gateway.id), password.as_ref(), will, filters);
+        info!("gladhand {} on {}: session {}", env!("CARGO_PKG_VERSION"), config.gateway.id, machine.session());
+        let mut shell = Self {
+            loaded,
+            clock,
+            notify,
+            machine,
+            keeper,
+            router,
+            link,
+            inbox,
+            session_present: false,
+            vendor,
+            server,
+            waiting: BTreeMap::new(),
+            asked: 0,
+            dialing: 0,
+            status: String::new(),
+        };
+        shell.perform(restored.effects);
+        shell.notify.ready();
+        Ok(shell)
+    }
+
+    /// When to look again although nothing happens: the core's deadline or the watchdog's.
+    pub fn wake_at(&self) -> Instant {
+        let now = self.clock.now();
+        let core = self.machine.next_deadline(now).map(|(at, _reason)| self.clock.instant(at));
+        let watchdog = self.notify.watchdog_due();
+        core.into_iter().chain(watchdog).min().unwrap_or_else(|| Instant::now() + Duration::from_secs(60))
+    }
+
+    /// Waits for something to happen. Cancel safe.
+    pub async fn happens(&mut self) -> Happened {
+        tokio::select! {
+            answered = self.vendor.answered() => Happened::Vendor(answered),
+            asked = self.server.asked() => Happened::Asked(asked),
+            event = self.inbox.recv() => Happened::Link(event),
+        }
+    }
+
+    /// What has happened at the broker meanwhile.
+    pub fn happened(&mut self) -> Option<Happened> {
+        self.inbox.try_recv().map(Happened::Link)
+    }
+
+    /// One turn: inputs, decisions, what is durable, effects, acknowledgements.
+    pub async fn turn(&mut self, batch: Vec<Happened>) {
+        let now = self.clock.now();
+        let mut done_with = Vec::new();
+        for happened in batch {
+            match happened {
+                Happened::Link(event) => {
+                    if let Some(message) = self.heard(event) {
+                        done_with.push(message);
+                    }
+                }
+                Happened::Vendor(answered) => self.vendor_answered(answered),
+                Happened::Asked(Asked { ask, reply }) => {
+                    self.asked += 1;
+                    self.waiting.insert(self.asked, reply);
+                    self.machine.handle(Input::Ask { id: self.asked, ask }, now);
+                }
+            }
+        }
+        self.machine.handle(Input::Tick, now);
+        let outputs = drain(&mut self.machine);
+        self.keeper.commit(outputs.changes, &mut self.notify).await;
+        self.perform(outputs.effects);
+        for message in done_with {
+            self.link.ack(message);
+        }
+        self.notify.alive();
+    }
+
+    /// Reads configuration and roster again. A bad one changes nothing.
+    pub fn reload(&mut self) {
+        self.notify.reloading();
+        match self.loaded.again() {
+            Ok(loaded) => {
+                for key in self.loaded.config.needs_restart(&loaded.config) {
+                    warn!("{key} has changed; that takes effect with the next start");
+                }
+                self.loaded = loaded;
+                self.router = self.loaded.router();
+                self.vendor.replace(client(&self.loaded));
+                let now = self.clock.now();
+                self.machine.handle(Input::Configure(Box::new(self.loaded.settings())), now);
+                self.machine.handle(Input::Ready(self.vendor.ready()), now);
+                info!("configuration and roster read again");
+            }
+            Err(why) => error!("configuration not taken over, all stays as it was: {why}"),
+        }
+        self.notify.ready();
+    }
+
+    /// Waits a little for the answers that are still out, says "down" and goes.
+    pub async fn stop(mut self) {
+        self.notify.stopping();
+        let patience = Instant::now() + LAST_ANSWERS;
+        while self.dialing > 0
+            && let Ok(answered) = timeout_at(patience, self.vendor.answered()).await
+        {
+            self.turn(vec![Happened::Vendor(answered)]).await;
+        }
+        let Self { loaded, machine, link, inbox, server, .. } = self;
+        server.stop().await;
+        let down = health::down(std::process::id(), machine.session());
+        if !link.goodbye(inbox, loaded.config.topics().health(), down).await {
+            info!("the broker did not take our goodbye; it publishes the will");
+        }
+        info!("stopped");
+    }
+
+    /// What the broker's news means to the core. Returns a message that is done with once its effects are.
+    fn heard(&mut self, event: LinkEvent) -> Option<Message> {
+        let now = self.clock.now();
+        match event {
+            LinkEvent::Message(message) => {
+                self.read(&message);
+                return Some(message);
+            }
+            LinkEvent::Connected { session_present } => self.session_present = session_present,
+            LinkEvent::Subscribed => {
+                info!("broker: subscribed{}", if self.session_present { "" } else { ", in a new session" });
+                self.machine.handle(Input::LinkUp { session_present: self.session_present }, now);
+            }
+            LinkEvent::SubscriptionRefused { filter, .. } => error!("broker: it refuses the subscription to {filter}"),
+            LinkEvent::Disconnected { reason, .. } => {
+                warn!("broker: {reason}");
+                self.machine.handle(Input::LinkDown(reason), now);
+            }
+            LinkEvent::Delivered(NO_TICKET) => {}
+            LinkEvent::Delivered(Ticket(ticket)) => self.machine.handle(Input::Delivered(ticket), now),
+            LinkEvent::Refused { ticket: Ticket(ticket), reason } => {
+                warn!("broker: it refuses a message of ours: {reason}");
+                self.machine.handle(Input::Delivered(ticket), now);
+            }
+        }
+        None
+    }
+
+    /// Telemetry goes through its decoder, all else to the core as it is.
+    fn read(&mut self, message: &Message) {
+        let now = self.clock.now();
+        let (topic, payload) = (message.topic(), message.payload());
+        let Some(decoder) = self.router.route(topic) else {
+            let retained = message.retained();
+            self.machine.handle(Input::Message { topic, payload, retained }, now);
+            return;
+        };
+        let machine = &mut self.machine;
+        if let Err(reject) = decoder.decode(topic, payload, &mut |report| machine.handle(Input::Report(&report), now)) {
+            machine.handle(Input::Undecodable(reject.reason()), now);
+        }
+    }
+
+    fn vendor_answered(&mut self, answered: Answered) {
+        let now = self.clock.now();
+        match answered {
+            Answered::Dialed(call_sid, verdict) => {
+                self.dialing = self.dialing.saturating_sub(1);
+                self.machine.handle(Input::Dialed { call_sid, verdict }, now);
+            }
+            Answered::Conversation(call_sid, answer) => self.machine.handle(Input::Conversation { call_sid, answer }, now),
+            Answered::Uplink(reached) => self.machine.handle(Input::Uplink(reached), now),
+            Answered::Account(accepted) => self.machine.handle(Input::Account(accepted), now),
+        }
+    }
+
+    fn perform(&mut self, effects: Vec<Output>) {
+        for effect in effects {
+            match effect {
+                Output::Keep(_) => {}
+                Output::Publish { ticket, topic, payload, retain } => {
+                    let ticket = ticket.map_or(NO_TICKET, Ticket);
+                    if let Err(why) = self.link.publish(ticket, topic.as_str(), payload, retain) {
+                        // What has a ticket is published again with the next connection.
+                        warn!("broker: {topic} not published: {why}");
+                    }
+                }
+                Output::Dial(order) => {
+                    self.dialing += 1;
+                    self.vendor.dial(order);
+                }
+                Output::AskConversation { call_sid, conversation_id } => self.vendor.ask_conversation(call_sid, conversation_id),
+                Output::ProbeUplink => self.vendor.probe_uplink(),
+                Output::ProbeAccount => self.vendor.probe_account(),
+                Output::Answer { id, answer } => {
+                    if let Some(reply) = self.waiting.remove(&id) {
+                        // Whoever asked may have gone.
+                        drop(reply.send(answer));
+                    }
+                }
+                Output::Tell(telling) => tell(&telling),
+            }
+        }
+    }
+}
+
+/// What one turn of the core asks for: what must be durable, and what is done after that, in order.
+struct Outputs {
+    changes: Vec<crate::core::record::Change>,
+    effects: Vec<Output>,
+}
+
+fn drain(machine: &mut Machine) -> Outputs {
+    let mut outputs = Outputs { changes: Vec::new(), effects: Vec::new() };
+    while let Some(output) = machine.poll_output() {
+        match output {
+            Output::Keep(change) => outputs.changes.push(change),
+            effect => outputs.effects.push(effect),
+        }
+    }
+    outputs
+}
+
+/// The client, or what the configuration lacks for one.
+fn client(loaded: &Loaded) -> Result<Client, Unready> {
+    let settings = &loaded.config.elevenlabs;
+    if settings.agent_id.is_empty() {
+        return Err(("no_agent_id", "elevenlabs.agent_id is not set".to_owned()));
+    }
+    if settings.agent_phone_number_id.is_empty() {
+        return Err(("no_agent_phone_number_id", "elevenlabs.agent_phone_number_id is not set".to_owned()));
+    }
+    let key = loaded.api_key().map_err(|why| ("bad_api_key", why))?;
+    let key = key.ok_or_else(|| ("no_api_key", "there is no API key".to_owned()))?;
+    Client::new(settings, key).map_err(|why| ("no_vendor_client", why.to_string()))
+}
+
+/// The session at the broker is named after the gateway.
+fn client_id(gateway: &str) -> String {
+    format!("gladhand-{gateway}")
+}
+
+/// Six characters that differ between any two starts: the standard library seeds its hasher from the system's randomness.
+fn nonce() -> String {
+    use std::hash::{BuildHasher, RandomState};
+    const ALPHABET: [char; 32] = [
+        'a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i', 'j', 'k', 'm', 'n', 'p', 'q', 'r', 's', 't', 'u', 'v', 'w', 'x', 'y', 'z', '2',
+        '3', '4', '5', '6', '7', '8', '9',
+    ];
+    let random = RandomState::new().hash_one(std::process::id());
+    (0..8).filter_map(|n| ALPHABET.get((random >> (n * 5) & 31) as usize)).collect()
+}

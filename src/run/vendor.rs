@@ -1,0 +1,91 @@
+//! Performs what the core asks of the vendor, each in a task of its own, and brings the answers back.
+
+use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
+
+use crate::core::calls::dialing::{AskError, Conversation, Order, Verdict};
+use crate::core::id::CallSid;
+use crate::elevenlabs::{Client, ListQuery};
+
+/// What came back.
+#[derive(Debug)]
+pub enum Answered {
+    /// To a POST.
+    Dialed(CallSid, Verdict),
+    /// To a question about a conversation.
+    Conversation(CallSid, Result<Conversation, AskError>),
+    /// To a probe of the uplink.
+    Uplink(bool),
+    /// To a probe of the account.
+    Account(bool),
+}
+
+/// Why nothing can be dialled: a short name for health, and words.
+pub type Unready = (&'static str, String);
+
+/// The vendor, as far as the configuration gives one.
+pub struct Vendor {
+    client: Result<Client, Unready>,
+    sender: UnboundedSender<Answered>,
+    /// As many as the core lets be under way.
+    answers: UnboundedReceiver<Answered>,
+}
+
+impl Vendor {
+    /// With a client, or the reason why there is none.
+    pub fn new(client: Result<Client, Unready>) -> Self {
+        let (sender, answers) = mpsc::unbounded_channel();
+        Self { client, sender, answers }
+    }
+
+    /// Takes another client. What is under way ends as it was begun.
+    pub fn replace(&mut self, client: Result<Client, Unready>) {
+        self.client = client;
+    }
+
+    /// Whether anything can be dialled at all.
+    pub fn ready(&self) -> Result<(), Unready> {
+        self.client.as_ref().map(|_| ()).map_err(Clone::clone)
+    }
+
+    /// The next answer. Cancel safe.
+    pub async fn answered(&mut self) -> Answered {
+        match self.answers.recv().await {
+            Some(answered) => answered,
+            // Not while `self.sender` lives.
+            None => std::future::pending().await,
+        }
+    }
+
+    /// One POST.
+    pub fn dial(&self, order: Order) {
+        self.perform(async move |client| Answered::Dialed(order.call_sid.clone(), client.place(&order).await));
+    }
+
+    /// How a conversation stands.
+    pub fn ask_conversation(&self, call_sid: CallSid, conversation_id: String) {
+        self.perform(async move |client| Answered::Conversation(call_sid, client.conversation(&conversation_id).await));
+    }
+
+    /// Whether the vendor can be reached.
+    pub fn probe_uplink(&self) {
+        self.perform(async |client| Answered::Uplink(client.reach().await.is_ok()));
+    }
+
+    /// Whether the vendor accepts the account.
+    pub fn probe_account(&self) {
+        self.perform(async |client| Answered::Account(client.conversations(&ListQuery::default()).await.is_ok()));
+    }
+
+    fn perform<F>(&self, work: impl FnOnce(Client) -> F)
+    where
+        F: Future<Output = Answered> + Send + 'static,
+    {
+        // The core holds every call while there is no client.
+        let Ok(client) = &self.client else { return };
+        let (sender, work) = (self.sender.clone(), work(client.clone()));
+        tokio::spawn(async move {
+            // The receiver is gone only when the daemon stops; an attempt then is unknown at the next start.
+            drop(sender.send(work.await));
+        });
+    }
+}
