@@ -1,0 +1,242 @@
+//! The HTTP client. One request is one connection and one attempt: nothing below or above this file repeats a POST.
+
+use core::time::Duration;
+
+use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use reqwest::{Response, StatusCode, Url, redirect, retry};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+use super::conversations::{self, ListQuery, Page};
+use super::error;
+use super::key::{ApiKey, BadKey};
+use super::outbound_call::{self, is_id};
+use super::settings::Settings;
+use crate::core::calls::dialing::{AskError, Conversation, NotPlaced, Order, Verdict};
+
+/// Longest answer to a POST that is read. The vendor's are below 1 KiB.
+const ANSWER: usize = 256 * 1024;
+
+/// Longest conversation or page that is read; a transcript grows with the call.
+const CONVERSATION: usize = 4 * 1024 * 1024;
+
+/// For name resolution, TCP and TLS together.
+const CONNECT: Duration = Duration::from_secs(10);
+
+/// For [`Client::reach`].
+const REACH: Duration = Duration::from_secs(3);
+
+/// The vendor's API.
+#[derive(Clone, Debug)]
+pub struct Client {
+    http: reqwest::Client,
+    base: Url,
+    settings: Settings,
+    key: ApiKey,
+}
+
+/// Why there is no client. Names the key of the configuration.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CannotBuild {
+    /// The base URL cannot be used.
+    #[error("elevenlabs.base_url {0}")]
+    BaseUrl(&'static str),
+    /// A request without any time could not be made.
+    #[error("elevenlabs.timeout must not be zero")]
+    Timeout,
+    /// The key does not fit a header.
+    #[error(transparent)]
+    Key(#[from] BadKey),
+    /// TLS could not be set up, usually for want of root certificates.
+    #[error(
+        "no TLS client could be made: {0} (the root certificates come from the machine, on Debian from the package ca-certificates)"
+    )]
+    Tls(String),
+}
+
+impl Client {
+    /// Sets up TLS and checks the base URL; makes no connection. Installs ring as the process's rustls provider unless one is
+    /// installed already.
+    ///
+    /// # Errors
+    /// When the settings cannot be used or the machine has no root certificates.
+    pub fn new(settings: &Settings, key: ApiKey) -> Result<Self, CannotBuild> {
+        let base = base_url(&settings.base_url)?;
+        if settings.timeout.is_zero() {
+            return Err(CannotBuild::Timeout);
+        }
+        // An error means that there is one already.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let mut headers = HeaderMap::new();
+        headers.insert(HeaderName::from_static("xi-api-key"), key.header()?);
+        headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+        let mut http = reqwest::Client::builder()
+            .default_headers(headers)
+            .user_agent(concat!("gladhand/", env!("CARGO_PKG_VERSION")))
+            .timeout(settings.timeout)
+            // Well before the whole request's, so that an uplink that swallows packets shows as "no byte went out".
+            .connect_timeout(CONNECT.min(settings.timeout / 2))
+            // A connection that is never reused cannot turn out dead after a request was written to it; calls are minutes
+            // apart, and TLS sessions are resumed. This also keeps hyper from repeating a request on another connection.
+            .pool_max_idle_per_host(0)
+            .retry(retry::never())
+            .redirect(redirect::Policy::none())
+            // The key goes where the configuration says and nowhere else.
+            .no_proxy()
+            .referer(false)
+            .http1_only();
+        if base.scheme() == "http" {
+            // Nothing to verify: the machine's root certificates are neither needed nor read.
+            http = http.tls_certs_only([]);
+        }
+        let http = http.build().map_err(|why| CannotBuild::Tls(error::transport(why)))?;
+        Ok(Self { http, base, settings: settings.clone(), key })
+    }
+
+    /// Makes the POST that has somebody telephoned, once, and says what became of it. A caller that drops the future before
+    /// it ends must treat the outcome as unknown.
+    pub async fn place(&self, order: &Order) -> Verdict {
+        let body = match outbound_call::body(&self.settings, order) {
+            Ok(body) => body,
+            Err(why) => return Verdict::NotPlaced(NotPlaced::Refused(format!("the request could not be written: {why}"))),
+        };
+        let url = self.url(outbound_call::path(self.settings.route));
+        let request = self.http.post(url).header(CONTENT_TYPE, "application/json").body(body);
+        match request.send().await {
+            Ok(response) => {
+                let (status, headers) = (response.status(), response.headers().clone());
+                let body = read(response, ANSWER).await;
+                outbound_call::verdict(status, &headers, body.as_deref().map_err(Clone::clone), &self.key)
+            }
+            // Name resolution, TCP and the TLS handshake: the request is written only after them.
+            Err(why) if why.is_connect() => Verdict::NotPlaced(NotPlaced::Unreachable(error::transport(why))),
+            Err(why) => Verdict::Unknown(error::transport(why)),
+        }
+    }
+
+    /// Reads one conversation.
+    ///
+    /// # Errors
+    /// When it is unknown, or the vendor could not be asked.
+    pub async fn conversation(&self, id: &str) -> Result<Conversation, AskError> {
+        if !is_id(id) {
+            return Err(AskError::Refused("not the id of a conversation".to_owned()));
+        }
+        let body = self.get(self.url(&format!("{}/{id}", conversations::PATH))).await?;
+        conversations::conversation(&body, &self.key)
+    }
+
+    /// Reads one page of the agent's conversations.
+    ///
+    /// # Errors
+    /// When the vendor could not be asked, or refuses the conditions ([`AskError::Refused`]).
+    pub async fn conversations(&self, query: &ListQuery) -> Result<Page, AskError> {
+        let mut url = self.url(conversations::PATH);
+        query.apply(&mut url, &self.settings.agent_id);
+        conversations::page(&self.get(url).await?, &self.key)
+    }
+
+    /// Resolves the vendor's name and connects, without a request: whether there is an uplink. Takes 3 s at most.
+    ///
+    /// # Errors
+    /// Why there is none.
+    pub async fn reach(&self) -> Result<(), String> {
+        let host = self.base.host_str().unwrap_or_default();
+        let address = (host.trim_start_matches('[').trim_end_matches(']'), self.base.port_or_known_default().unwrap_or(443));
+        match timeout(REACH, TcpStream::connect(address)).await {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(why)) => Err(format!("{host}: {why}")),
+            Err(_) => Err(format!("{host}: no connection within {} s", REACH.as_secs())),
+        }
+    }
+
+    async fn get(&self, url: Url) -> Result<Vec<u8>, AskError> {
+        let response = self.http.get(url).send().await.map_err(|why| AskError::Transient(error::transport(why)))?;
+        let status = response.status();
+        let body = read(response, CONVERSATION).await;
+        if status == StatusCode::OK {
+            return body.map_err(AskError::Transient);
+        }
+        let text = error::refusal(status.as_u16(), &body.unwrap_or_default(), &self.key).text;
+        Err(match status.as_u16() {
+            401 | 403 => AskError::Unauthorised(text),
+            404 => AskError::NotFound(text),
+            408 | 409 | 425 | 429 | 499 => AskError::Transient(text),
+            400..500 => AskError::Refused(text),
+            _ => AskError::Transient(text),
+        })
+    }
+
+    fn url(&self, path: &str) -> Url {
+        let mut url = self.base.clone();
+        url.set_path(&format!("{}{path}", self.base.path().trim_end_matches('/')));
+        url
+    }
+}
+
+fn base_url(text: &str) -> Result<Url, CannotBuild> {
+    let url = Url::parse(text).map_err(|_| CannotBuild::BaseUrl("is not a URL"))?;
+    let host = url.host_str().ok_or(CannotBuild::BaseUrl("names no host"))?;
+    if !url.username().is_empty() || url.password().is_some() || url.query().is_some() || url.fragment().is_some() {
+        return Err(CannotBuild::BaseUrl("must be scheme, host, port and path only"));
+    }
+    let loopback = match host.trim_start_matches('[').trim_end_matches(']').parse::<core::net::IpAddr>() {
+        Ok(ip) => ip.is_loopback(),
+        Err(_) => host == "localhost",
+    };
+    match url.scheme() {
+        "https" => Ok(url),
+        "http" if loopback => Ok(url),
+        "http" => Err(CannotBuild::BaseUrl("must be https: the API key would go out readable (http is for this machine only)")),
+        _ => Err(CannotBuild::BaseUrl("must be https")),
+    }
+}
+
+/// The whole body, or why it could not be had.
+async fn read(mut response: Response, limit: usize) -> Result<Vec<u8>, String> {
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(error::transport)? {
+        if body.len() + chunk.len() > limit {
+            return Err(format!("longer than {limit} bytes"));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_key_never_leaves_this_machine_unencrypted() {
+        let settings = |base_url: &str| Settings { base_url: base_url.to_owned(), ..Settings::default() };
+        let build = |base_url| Client::new(&settings(base_url), ApiKey::new("sk_secret").unwrap());
+        for good in ["https://api.elevenlabs.io", "http://127.0.0.1:8080", "http://[::1]:8080/", "http://localhost"] {
+            assert!(build(good).is_ok(), "{good}");
+        }
+        for bad in [
+            "http://api.elevenlabs.io",
+            "http://127.0.0.1.example.org",
+            "http://localhost.example.org",
+            "http://192.168.1.9",
+            "https://user:pass@api.elevenlabs.io",
+            "https://api.elevenlabs.io?key=x",
+            "ftp://api.elevenlabs.io",
+            "file:///etc/passwd",
+            "api.elevenlabs.io",
+            "",
+        ] {
+            let error = build(bad).unwrap_err().to_string();
+            assert!(error.starts_with("elevenlabs.base_url "), "{bad}: {error}");
+        }
+        assert!(!format!("{:?}", build("http://localhost").unwrap()).contains("sk_secret"));
+    }
+
+    #[test]
+    fn a_base_url_may_have_a_path() {
+        let settings = Settings { base_url: "http://localhost/vendor/".to_owned(), ..Settings::default() };
+        let client = Client::new(&settings, ApiKey::new("k").unwrap()).unwrap();
+        assert_eq!(client.url("/v1/x").as_str(), "http://localhost/vendor/v1/x");
+    }
+}

@@ -1,0 +1,106 @@
+//! The same table where it is lived: over TLS. A handshake that fails, for whatever reason, is "not placed", and nothing of the
+//! request was sent; after it, a lost answer is "unknown".
+//!
+//! The roots come from the machine, and only from there. So the test whose vendor must be trusted runs again in a child
+//! process, which is given the test authority as `SSL_CERT_FILE`.
+#![allow(clippy::unwrap_used, reason = "a test that cannot be set up fails")]
+
+mod vendor;
+
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use gladhand::core::calls::dialing::{NotPlaced, Verdict};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
+use vendor::{PLACED, answer, client, order, placed};
+
+const TRUSTED: &str = "GLADHAND_TEST_TRUSTED";
+
+fn config() -> Arc<ServerConfig> {
+    let certificate = CertificateDer::from_pem_slice(include_bytes!("tls/server.pem")).unwrap();
+    let key = PrivateKeyDer::from_pem_slice(include_bytes!("tls/server.key")).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let builder = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+    Arc::new(builder.with_no_client_auth().with_single_cert(vec![certificate], key).unwrap())
+}
+
+/// A vendor for one connection: what it read of the request, in clear, comes with the handle.
+fn vendor(treat: impl FnOnce(TcpStream) -> Vec<u8> + Send + 'static) -> (String, JoinHandle<Vec<u8>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("https://localhost:{}", listener.local_addr().unwrap().port());
+    (url, std::thread::spawn(move || treat(listener.accept().unwrap().0)))
+}
+
+fn speak_tls(stream: TcpStream, reply: &[u8]) -> Vec<u8> {
+    let mut tls = StreamOwned::new(ServerConnection::new(config()).unwrap(), stream);
+    let mut request = Vec::new();
+    let mut part = [0; 4096];
+    while !request.ends_with(b"}}}") {
+        match tls.read(&mut part) {
+            Ok(0) | Err(_) => return request,
+            Ok(n) => request.extend_from_slice(part.get(..n).unwrap()),
+        }
+    }
+    tls.write_all(reply).unwrap();
+    tls.conn.send_close_notify();
+    tls.flush().unwrap();
+    request
+}
+
+fn assert_unreachable(verdict: &Verdict) {
+    assert!(matches!(verdict, Verdict::NotPlaced(NotPlaced::Unreachable(why)) if !why.is_empty()), "{verdict:?}");
+}
+
+#[tokio::test]
+async fn a_vendor_that_cannot_prove_who_it_is_hears_nothing() {
+    let (url, heard) = vendor(|stream| speak_tls(stream, &answer("200 OK", "", PLACED)));
+    let verdict = client(&url).place(&order()).await;
+    assert_unreachable(&verdict);
+    assert!(format!("{verdict:?}").contains("certificate"), "{verdict:?}");
+    assert_eq!(heard.join().unwrap(), b"");
+}
+
+#[tokio::test]
+async fn a_handshake_that_breaks_off_is_unreachable() {
+    for reply in ["", "HTTP/1.1 302 Found\r\nlocation: http://portal.example/\r\n\r\n"] {
+        let (url, heard) = vendor(|mut stream| {
+            let mut hello = [0; 4096];
+            assert!(stream.read(&mut hello).unwrap() > 0);
+            stream.write_all(reply.as_bytes()).unwrap();
+            Vec::new()
+        });
+        assert_unreachable(&client(&url).place(&order()).await);
+        heard.join().unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_trusted_vendor_is_told_and_a_lost_answer_is_unknown() {
+    if std::env::var_os(TRUSTED).is_none() {
+        return in_a_child_that_trusts_the_vendor("a_trusted_vendor_is_told_and_a_lost_answer_is_unknown");
+    }
+    let (url, heard) = vendor(|stream| speak_tls(stream, &answer("200 OK", "", PLACED)));
+    assert_eq!(client(&url).place(&order()).await, placed());
+    assert!(heard.join().unwrap().starts_with(b"POST /v1/convai/twilio/outbound-call HTTP/1.1\r\n"));
+
+    let (url, heard) = vendor(|stream| speak_tls(stream, b""));
+    let verdict = client(&url).place(&order()).await;
+    assert!(matches!(verdict, Verdict::Unknown(_)), "{verdict:?}");
+    assert!(!heard.join().unwrap().is_empty());
+}
+
+/// Runs one test of this file again, with the test authority as the machine's only root.
+fn in_a_child_that_trusts_the_vendor(test: &str) {
+    let child = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", test])
+        .env("SSL_CERT_FILE", concat!(env!("CARGO_MANIFEST_DIR"), "/tests/tls/ca.pem"))
+        .env(TRUSTED, "1")
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&child.stdout).into_owned() + &String::from_utf8_lossy(&child.stderr);
+    assert!(child.status.success() && said.contains("1 passed"), "{said}");
+}
