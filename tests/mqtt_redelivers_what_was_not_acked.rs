@@ -56,8 +56,10 @@ async fn an_acknowledgement_for_a_former_connection_is_not_sent() {
     let again = next_message(&mut inbox).await;
     assert_eq!((text(&again).as_str(), again.duplicate()), ("old", true));
 
-    // The broker would take this one for an answer to the second delivery, and keep nothing.
+    // The broker would take this one for an answer to the second delivery, and keep nothing. What is delivered after it shows
+    // that it would have got there.
     link.ack(old);
+    deliver(&mut link, &mut inbox, "after", ["the acknowledgement".to_owned()]).await;
     broker.restart();
     until_disconnected(&mut inbox).await;
     assert_eq!(text(&next_message(&mut inbox).await), "old");
