@@ -1,0 +1,71 @@
+//! A broker that is not there, hangs up, or refuses us is not stormed, and the reason is told.
+
+#[path = "common/link.rs"]
+mod link;
+#[path = "common/mosquitto.rs"]
+mod mosquitto;
+
+use std::net::Ipv4Addr;
+use std::time::{Duration, Instant};
+
+use gladhand::mqtt::{Password, Settings, connect};
+use link::{open, until_disconnected, until_subscribed, will};
+use mosquitto::{Mosquitto, free_port};
+use tokio::net::TcpListener;
+
+#[tokio::test]
+async fn a_closed_port_is_tried_after_one_second_and_then_less_often() {
+    let (_link, mut inbox) = open(free_port(), "gateway", &[]);
+    let reason = until_disconnected(&mut inbox).await;
+    assert!(reason.contains("Connection refused"), "{reason}");
+    let mut last = Instant::now();
+    for shortest in [1, 2] {
+        until_disconnected(&mut inbox).await;
+        let waited = last.elapsed();
+        let shortest = Duration::from_secs(shortest);
+        assert!(waited >= shortest && waited < 2 * shortest + Duration::from_secs(1), "{waited:?}");
+        last = Instant::now();
+    }
+}
+
+#[tokio::test]
+async fn a_broker_that_hangs_up_sees_few_attempts() {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let (_link, mut inbox) = open(listener.local_addr().unwrap().port(), "gateway", &[]);
+    let started = Instant::now();
+    for _ in 0..3 {
+        drop(listener.accept().await.unwrap());
+        until_disconnected(&mut inbox).await;
+    }
+    assert!(started.elapsed() >= Duration::from_secs(3), "{:?}", started.elapsed());
+}
+
+#[tokio::test]
+async fn a_broker_that_comes_later_is_found() {
+    let mut broker = Mosquitto::start();
+    broker.stop();
+    let (_link, mut inbox) = open(broker.port(), "gateway", &["fleet/+/telemetry"]);
+    until_disconnected(&mut inbox).await;
+    broker.restart();
+    until_subscribed(&mut inbox).await;
+}
+
+#[tokio::test]
+async fn a_wrong_password_is_named_and_never_shown() {
+    let broker = Mosquitto::start_prepared("allow_anonymous false\npassword_file {dir}/passwords\n", |directory| {
+        let file = directory.join("passwords");
+        std::fs::write(&file, "gateway:right\n").unwrap();
+        assert!(std::process::Command::new("mosquitto_passwd").arg("-U").arg(&file).status().unwrap().success());
+    });
+    let settings = Settings { port: broker.port(), username: Some("gateway".to_owned()), ..Settings::default() };
+
+    let wrong = Password::new("s3cret");
+    let (_link, mut inbox) = connect(&settings, "gateway", wrong.as_ref(), will("gateway"), vec![]);
+    let reason = until_disconnected(&mut inbox).await;
+    assert!(reason.contains("refused the connection: not authorized"), "{reason}");
+    assert!(!reason.contains("s3cret"), "{reason}");
+
+    let right = Password::new("right\n");
+    let (_link, mut inbox) = connect(&settings, "gateway", right.as_ref(), will("gateway"), vec![]);
+    until_subscribed(&mut inbox).await;
+}

@@ -1,0 +1,61 @@
+//! A clean stop says "down" before it disconnects; any other end lets the broker say it.
+
+#[path = "common/link.rs"]
+mod link;
+#[path = "common/mosquitto.rs"]
+mod mosquitto;
+
+use std::time::{Duration, Instant};
+
+use gladhand::mqtt::Ticket;
+use link::{next_message, subscribed, text};
+use mosquitto::Mosquitto;
+
+#[tokio::test]
+async fn goodbye_publishes_down_and_suppresses_the_will() {
+    let broker = Mosquitto::start();
+    let (_observer, mut seen) = subscribed(broker.port(), "observer", &["up/#"]).await;
+    let (mut link, inbox) = subscribed(broker.port(), "gateway", &[]).await;
+
+    link.publish(Ticket(1), "up/gateway", "up", true).unwrap();
+    assert!(link.goodbye(inbox, "up/gateway", "clean").await);
+    assert_eq!(text(&next_message(&mut seen).await), "up");
+    assert_eq!(text(&next_message(&mut seen).await), "clean");
+
+    // The broker has seen the end of the first connection when it answers the second: a will would be retained by now.
+    let (_later, mut seen) = subscribed(broker.port(), "later", &["up/#"]).await;
+    let retained = next_message(&mut seen).await;
+    assert_eq!((text(&retained).as_str(), retained.retained()), ("clean", true));
+}
+
+#[tokio::test]
+async fn an_abort_leaves_the_word_to_the_will() {
+    let broker = Mosquitto::start();
+    let (_observer, mut seen) = subscribed(broker.port(), "observer", &["up/#"]).await;
+    let (link, inbox) = subscribed(broker.port(), "gateway", &[]).await;
+    drop((link, inbox));
+    assert_eq!(text(&next_message(&mut seen).await), r#"{"status":"down"}"#);
+}
+
+#[tokio::test]
+async fn goodbye_to_a_broker_that_does_not_answer_gives_up_after_a_second() {
+    let broker = Mosquitto::start();
+    let (_observer, mut seen) = subscribed(broker.port(), "observer", &["up/#"]).await;
+    let (link, inbox) = subscribed(broker.port(), "gateway", &[]).await;
+    broker.freeze();
+    let asked = Instant::now();
+    assert!(!link.goodbye(inbox, "other/gateway", "clean").await);
+    assert!(asked.elapsed() < Duration::from_secs(2), "{:?}", asked.elapsed());
+
+    broker.thaw();
+    assert_eq!(text(&next_message(&mut seen).await), r#"{"status":"down"}"#);
+}
+
+#[tokio::test]
+async fn goodbye_without_a_connection_waits_for_nothing() {
+    let (link, mut inbox) = link::open(mosquitto::free_port(), "gateway", &[]);
+    link::until_disconnected(&mut inbox).await;
+    let asked = Instant::now();
+    assert!(!link.goodbye(inbox, "up/gateway", "clean").await);
+    assert!(asked.elapsed() < Duration::from_millis(500), "{:?}", asked.elapsed());
+}
