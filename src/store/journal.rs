@@ -268,3 +268,124 @@ fn checksum(head: &[u8], key: &[u8], payload: &[u8]) -> u32 {
     hasher.update(payload);
     hasher.finalize()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FIRST: Record<'static> = Record { key: "call/1", revision: 3, kind: Kind::Precious, bytes: b"{\"to\":1}" };
+    const SECOND: Record<'static> = Record { key: "call/2", revision: 1, kind: Kind::Precious, bytes: b"{}" };
+    const THIRD: Record<'static> = Record { key: "call/1", revision: 4, kind: Kind::Removed, bytes: b"" };
+
+    #[test]
+    fn a_torn_end_costs_the_torn_frames_alone() {
+        let (whole, ends) = journal_of(&[FIRST, SECOND, THIRD]);
+        for length in HEAD..=whole.len() {
+            let image = Image::scan(whole[..length].to_vec()).unwrap();
+            let complete = ends.iter().filter(|end| **end <= length).count();
+            assert_eq!(records(&image), latest(&[FIRST, SECOND, THIRD][..complete]), "{length} bytes");
+            assert_eq!(image.damaged, 0, "{length} bytes");
+            assert_eq!(image.untidy, complete == 3 || !(length == HEAD || ends.contains(&length)), "{length} bytes");
+        }
+    }
+
+    #[test]
+    fn a_zeroed_end_is_a_torn_end() {
+        let (mut bytes, ends) = journal_of(&[FIRST, SECOND]);
+        bytes[ends[0] + 9..].fill(0);
+        bytes.extend([0; 4096]);
+        let image = Image::scan(bytes).unwrap();
+        assert_eq!((records(&image), image.damaged, image.untidy), (latest(&[FIRST]), 0, true));
+    }
+
+    #[test]
+    fn a_changed_byte_costs_its_own_frame_alone_and_is_noticed() {
+        let all = [FIRST, SECOND, Record { key: "call/3", ..SECOND }];
+        let (whole, ends) = journal_of(&all);
+        for at in 0..whole.len() {
+            let mut bytes = whole.clone();
+            bytes[at] ^= 0x41;
+            let image = Image::scan(bytes).unwrap();
+            let hit = ends.iter().position(|end| at < *end).filter(|_| at >= HEAD);
+            let rest: Vec<_> =
+                all.iter().enumerate().filter(|(number, _)| Some(*number) != hit).map(|(_, record)| *record).collect();
+            assert_eq!(records(&image), latest(&rest), "byte {at}");
+            assert!(image.untidy, "byte {at}");
+            assert_eq!(image.damaged > 0, hit != Some(2), "byte {at}");
+        }
+    }
+
+    #[test]
+    fn a_newer_journal_is_refused() {
+        let mut bytes = HEAD_MARK.to_vec();
+        bytes.extend(2_u32.to_le_bytes());
+        bytes.extend(crc32fast::hash(&bytes).to_le_bytes());
+        assert!(matches!(Image::scan(bytes), Err(StoreError::Newer { found: 2, known: 1, .. })));
+    }
+
+    #[test]
+    fn what_was_appended_is_read_back_and_goes_on() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("calls.journal");
+        let mut journal = Journal::create(&path, [FIRST].into_iter()).unwrap();
+        journal.append(&[SECOND]).unwrap();
+        drop(journal);
+        let mut journal = Journal::resume(&path, Image::load(&path).unwrap()).unwrap();
+        journal.append(&[THIRD]).unwrap();
+        assert_eq!(journal.revision("call/1"), Some(4));
+        let image = Image::load(&path).unwrap();
+        assert_eq!(records(&image), latest(&[FIRST, SECOND, THIRD]));
+        assert_eq!(image.slots, journal.slots);
+    }
+
+    #[test]
+    fn compaction_keeps_the_precious_and_the_newest_endings() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("calls.journal");
+        let mut journal = Journal::create(&path, [SECOND].into_iter()).unwrap();
+        let big = vec![b'z'; KEPT_ENDINGS / 8];
+        let mut written = 0;
+        while !journal.wants_compaction() {
+            let key = format!("call/ended-{written:03}");
+            let removed = written % 2 == 0;
+            journal.append(&[Record { key: &key, revision: 1, kind: Kind::Precious, bytes: &big }]).unwrap();
+            let kind = if removed { Kind::Removed } else { Kind::Plain };
+            journal.append(&[Record { key: &key, revision: 2, kind, bytes: if removed { b"" } else { &big } }]).unwrap();
+            written += 1;
+        }
+        let forgotten = journal.compact().unwrap();
+
+        let image = Image::load(&path).unwrap();
+        assert!(!image.untidy);
+        assert_eq!(image.slots, journal.slots);
+        assert!(image.slots.contains_key("call/2"));
+        let endings: Vec<_> = image.slots.keys().filter(|key| key.starts_with("call/ended")).cloned().collect();
+        assert!(endings.contains(&format!("call/ended-{:03}", written - 1)));
+        assert!(!endings.contains(&"call/ended-001".to_owned()));
+        assert!(forgotten.iter().all(|key| !endings.contains(key)));
+        assert!(fs::metadata(&path).unwrap().len() < 2 * KEPT_ENDINGS as u64);
+        assert!(!journal.wants_compaction());
+    }
+
+    /// The file, and where each frame ends.
+    fn journal_of(records: &[Record<'_>]) -> (Vec<u8>, Vec<usize>) {
+        let mut bytes = head();
+        let mut ends = Vec::new();
+        for record in records {
+            push_frame(&mut bytes, record);
+            ends.push(bytes.len());
+        }
+        (bytes, ends)
+    }
+
+    type Latest = BTreeMap<String, (u64, Kind, Vec<u8>)>;
+
+    fn latest(records: &[Record<'_>]) -> Latest {
+        records.iter().map(|record| (record.key.to_owned(), (record.revision, record.kind, record.bytes.to_vec()))).collect()
+    }
+
+    fn records(image: &Image) -> Latest {
+        let found = image.slots.iter();
+        found.map(|(key, slot)| (key.clone(), (slot.revision, slot.kind, image.payload(key, *slot).to_vec()))).collect()
+    }
+}

@@ -492,4 +492,135 @@ mod tests {
         }
         found
     }
+
+    mod against_a_model {
+        use proptest::prelude::*;
+
+        use super::*;
+
+        /// What happens between two openings.
+        #[derive(Clone, Debug)]
+        enum Fault {
+            None,
+            /// The journal loses so many bytes of its end.
+            TornJournal(u16),
+            NoJournal,
+            NoDatabase,
+            /// The database is as it was after the last opening.
+            OldDatabase,
+        }
+
+        /// One change: key, what is put (length, precious) or a removal.
+        type Step = (u8, Option<(u16, bool)>);
+
+        #[derive(Clone, Debug, PartialEq)]
+        struct Held {
+            revision: u64,
+            bytes: Vec<u8>,
+            precious: bool,
+        }
+
+        proptest! {
+            #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
+            #[test]
+            fn nothing_precious_is_lost_and_nothing_ended_comes_back(
+                sessions in prop::collection::vec((prop::collection::vec(prop::collection::vec(step(), 0..4), 0..8), fault()), 1..6)
+            ) {
+                let dir = tempfile::tempdir().unwrap();
+                let mut model: BTreeMap<String, Held> = BTreeMap::new();
+                let mut revision = 0;
+                let mut opened = Store::open(dir.path()).unwrap();
+                for (lists, fault) in sessions {
+                    let old = tempfile::tempdir().unwrap();
+                    copy(&dir.path().join(DATABASE), old.path());
+                    let at_open = model.clone();
+                    let mut ever_precious: Vec<String> = precious_keys(&model);
+                    for list in lists {
+                        let list: Vec<_> = list.into_iter().map(|step| { revision += 1; change(step, revision) }).collect();
+                        opened.store.commit(&list).unwrap();
+                        for change in list {
+                            match change.value {
+                                Some(Value { revision, bytes, precious }) => drop(model.insert(change.key, Held { revision, bytes, precious })),
+                                None => drop(model.remove(&change.key)),
+                            }
+                        }
+                        ever_precious.extend(precious_keys(&model));
+                    }
+                    drop(opened.store);
+                    match fault {
+                        Fault::None => {}
+                        Fault::TornJournal(lost) => {
+                            let journal = fs::OpenOptions::new().write(true).open(dir.path().join(JOURNAL)).unwrap();
+                            let length = journal.metadata().unwrap().len();
+                            journal.set_len(length.saturating_sub(lost.into())).unwrap();
+                        }
+                        Fault::NoJournal => fs::remove_file(dir.path().join(JOURNAL)).unwrap(),
+                        Fault::NoDatabase => fs::remove_dir_all(dir.path().join(DATABASE)).unwrap(),
+                        Fault::OldDatabase => {
+                            fs::remove_dir_all(dir.path().join(DATABASE)).unwrap();
+                            copy(old.path(), &dir.path().join(DATABASE));
+                        }
+                    }
+                    opened = Store::open(dir.path()).unwrap();
+                    let found = |key: &String| opened.entries.iter().find(|entry| entry.key == *key);
+                    match fault {
+                        Fault::None => prop_assert_eq!(&opened.health, &Health::Ok),
+                        Fault::TornJournal(_) | Fault::NoJournal => {}
+                        // What was plain may be gone.
+                        Fault::NoDatabase => model.retain(|key, held| held.precious || found(key).is_some()),
+                        // What was plain all the time may be older.
+                        Fault::OldDatabase => {
+                            let mut old = at_open;
+                            old.retain(|key, held| {
+                                !ever_precious.contains(key) && found(key).is_some_and(|entry| entry.revision == held.revision)
+                            });
+                            model.retain(|key, _| ever_precious.contains(key) || found(key).is_some());
+                            model.extend(old);
+                        }
+                    }
+                    let expected: Vec<_> = model
+                        .iter()
+                        .map(|(key, held)| Entry { key: key.clone(), revision: held.revision, bytes: held.bytes.clone() })
+                        .collect();
+                    prop_assert_eq!(&opened.entries, &expected);
+                }
+            }
+        }
+
+        fn step() -> impl Strategy<Value = Step> {
+            (0_u8..8, prop::option::weighted(0.8, (prop_oneof![0_u16..2000, 6000_u16..20_000], any::<bool>())))
+        }
+
+        fn fault() -> impl Strategy<Value = Fault> {
+            prop_oneof![
+                Just(Fault::None),
+                any::<u16>().prop_map(Fault::TornJournal),
+                (0_u16..200).prop_map(Fault::TornJournal),
+                Just(Fault::NoJournal),
+                Just(Fault::NoDatabase),
+                Just(Fault::OldDatabase),
+            ]
+        }
+
+        fn change((key, put): Step, revision: u64) -> Change {
+            let value = put.map(|(length, precious)| Value { revision, bytes: vec![b'a' + key; length.into()], precious });
+            Change { key: format!("call/{key}"), value }
+        }
+
+        fn precious_keys(model: &BTreeMap<String, Held>) -> Vec<String> {
+            model.iter().filter(|(_, held)| held.precious).map(|(key, _)| key.clone()).collect()
+        }
+
+        fn copy(from: &Path, to: &Path) {
+            fs::create_dir_all(to).unwrap();
+            for item in fs::read_dir(from).unwrap() {
+                let item = item.unwrap();
+                if item.file_type().unwrap().is_dir() {
+                    copy(&item.path(), &to.join(item.file_name()));
+                } else {
+                    fs::copy(item.path(), to.join(item.file_name())).unwrap();
+                }
+            }
+        }
+    }
 }
