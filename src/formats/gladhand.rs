@@ -35,8 +35,8 @@ pub(super) fn report(picked: &Picked<'_, '_>, naming: Naming<'_>, each: &mut dyn
         (_, None) => return Err(picked.missing(Slot::Lon)),
     };
     each(Report {
-        unit: naming.unit(picked)?,
-        at: seconds(picked, Slot::Time, picked.number(Slot::Time)?)?,
+        unit: naming.unit(picked, named)?,
+        at: seconds(picked, picked.number(Slot::Time)?)?,
         position,
         speed_mps: up_to(f64::from(f32::MAX), picked, Slot::Speed)?.map(|n| n as f32),
         heading_deg: up_to(360.0, picked, Slot::Heading)?.map(|n| n as f32),
@@ -84,7 +84,7 @@ mod tests {
         "hdop":0.9,"accuracy_m":5,"valid":true,"moving":true,"coupling":{"state":"hooked","tractor":"T-001"}}"#;
 
     fn read(payload: &str) -> Result<Report, Reject> {
-        decode_one(&Decoder::new(Format::Gladhand, None), "fleet/T-001/telemetry", payload)
+        decode_one(&Decoder::new(Format::Gladhand, None).unwrap(), "fleet/T-001/telemetry", payload)
     }
 
     fn with(key: &str, value: &str) -> Result<Report, Reject> {
@@ -126,7 +126,7 @@ mod tests {
 
     #[test]
     fn the_unit_may_stand_in_the_topic() {
-        let decoder = Decoder::new(Format::Gladhand, Some(UnitFrom::Topic(1)));
+        let decoder = Decoder::new(Format::Gladhand, Some(UnitFrom::Topic(1))).unwrap();
         let payload = r#"{"unit":5,"ts":1763569135,"lat":27,"lon":-99}"#;
         assert_eq!(decode_one(&decoder, "fleet/T-007/telemetry", payload).unwrap().unit.as_str(), "T-007");
         assert_eq!(decode_one(&decoder, "fleet", payload), Err(Reject::NoTopicLevel { level: 1 }));

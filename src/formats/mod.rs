@@ -10,16 +10,27 @@
 use crate::core::telemetry::Report;
 use crate::core::time::UnixMillis;
 
+mod fields;
+mod flespi;
+mod foreign;
 mod gladhand;
 mod iso8601;
 mod layout;
+mod owntracks;
 mod reject;
 mod router;
+mod source;
+mod teltonika;
+mod traccar;
 mod unit;
 
+pub use fields::{FieldMap, Preset, TimeUnit};
+pub use foreign::SpeedUnit;
 pub use iso8601::BadTime;
+pub use layout::BadPointer;
 pub use reject::Reject;
 pub use router::{BadFilter, Filter, Router, matches};
+pub use source::{BadSource, Source};
 pub use unit::{BadUnitFrom, UnitFrom};
 
 use layout::{Layout, Picked, Slot};
@@ -33,6 +44,16 @@ pub const MAX_PAYLOAD: usize = 256 * 1024;
 pub enum Format {
     /// gladhand's own, see `config/telemetry.schema.json`.
     Gladhand,
+    /// OwnTracks.
+    Owntracks,
+    /// Traccar's position forwarding.
+    Traccar,
+    /// Teltonika's Codec JSON.
+    Teltonika,
+    /// Messages of flespi.
+    Flespi,
+    /// Whatever the configuration describes.
+    Fields(FieldMap),
 }
 
 /// What a payload that was understood held.
@@ -54,12 +75,31 @@ pub struct Decoder {
 
 impl Decoder {
     /// A decoder. `unit` overrides where the format has its unit id.
-    #[must_use]
-    pub fn new(format: Format, unit: Option<UnitFrom>) -> Self {
+    ///
+    /// # Errors
+    /// When a field map is incomplete or a pointer in it cannot be used.
+    pub fn new(format: Format, unit: Option<UnitFrom>) -> Result<Self, BadSource> {
         let (layout, usual) = match &format {
             Format::Gladhand => (Layout::fixed(gladhand::KEYS), UnitFrom::Payload),
+            Format::Owntracks => (Layout::fixed(owntracks::KEYS), UnitFrom::Topic(-1)),
+            Format::Traccar => (Layout::fixed(traccar::KEYS), UnitFrom::Payload),
+            Format::Teltonika => (Layout::fixed(teltonika::KEYS), UnitFrom::Topic(-2)),
+            Format::Flespi => (Layout::fixed(flespi::KEYS), UnitFrom::Payload),
+            Format::Fields(map) => {
+                let layout = Layout::new(map.wanted()?).map_err(|(field, why)| BadSource::Pointer { field, why })?;
+                if map.unit.is_none() && unit.is_none() {
+                    return Err(BadSource::Unit);
+                }
+                (layout, UnitFrom::Payload)
+            }
         };
-        Self { format, unit: unit.unwrap_or(usual), layout }
+        Ok(Self { format, unit: unit.unwrap_or(usual), layout })
+    }
+
+    /// What it reads.
+    #[must_use]
+    pub fn format(&self) -> &Format {
+        &self.format
     }
 
     /// Reads one message and hands each report in it to `each`.
@@ -78,6 +118,11 @@ impl Decoder {
         let naming = Naming { from: self.unit, topic };
         match &self.format {
             Format::Gladhand => gladhand::report(&self.layout.read(text)?, naming, each),
+            Format::Owntracks => owntracks::report(&self.layout.read(text)?, naming, each),
+            Format::Traccar => traccar::report(&self.layout.read(text)?, naming, each),
+            Format::Teltonika => teltonika::report(&self.layout.read(text)?, naming, each),
+            Format::Flespi => flespi::reports(&self.layout, text, naming, each),
+            Format::Fields(map) => map.report(&self.layout.read(text)?, naming, each),
         }
     }
 }
@@ -85,8 +130,9 @@ impl Decoder {
 /// Beyond this a Unix time in seconds lies in the year 5138, and one in milliseconds before it in 1973.
 const SECONDS_OR_MILLIS: f64 = 1e11;
 
-/// A required Unix time in seconds.
-fn seconds(picked: &Picked<'_, '_>, slot: Slot, n: Option<f64>) -> Result<UnixMillis, Reject> {
+/// The event time, of Unix seconds.
+fn seconds(picked: &Picked<'_, '_>, n: Option<f64>) -> Result<UnixMillis, Reject> {
+    let slot = Slot::Time;
     let n = n.ok_or_else(|| picked.missing(slot))?;
     if n > SECONDS_OR_MILLIS {
         return Err(Reject::TimeUnit { field: picked.name(slot), expected: "seconds", found: "milliseconds" });
@@ -110,7 +156,8 @@ mod tests {
 
     #[test]
     fn a_payload_is_looked_at_only_when_it_is_small_text() {
-        let decode = |payload: &[u8]| Decoder::new(Format::Gladhand, None).decode("t", payload, &mut |_| panic!("a report"));
+        let decode =
+            |payload: &[u8]| Decoder::new(Format::Gladhand, None).unwrap().decode("t", payload, &mut |_| panic!("a report"));
         assert_eq!(decode(&[b' '; MAX_PAYLOAD + 1]), Err(Reject::TooLarge { bytes: MAX_PAYLOAD + 1 }));
         assert_eq!(decode(&[b' '; MAX_PAYLOAD]), Err(Reject::NotJson { line: 1, column: MAX_PAYLOAD }));
         assert_eq!(decode(b"{\"unit\":\"\xff\"}"), Err(Reject::NotUtf8));

@@ -1,6 +1,6 @@
 //! Where the unit's id is: in the payload, or in a level of the topic.
 
-use core::fmt;
+use core::fmt::{self, Write};
 use core::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -61,7 +61,12 @@ pub(super) struct Naming<'a> {
 }
 
 impl Naming<'_> {
-    pub(super) fn unit(self, picked: &Picked<'_, '_>) -> Result<UnitId, Reject> {
+    /// The id, read by `named` where it stands in the payload.
+    pub(super) fn unit(
+        self,
+        picked: &Picked<'_, '_>,
+        named: impl Fn(&Picked<'_, '_>, Slot) -> Result<Option<UnitId>, Reject>,
+    ) -> Result<UnitId, Reject> {
         match self.from {
             UnitFrom::Payload => named(picked, Slot::Unit)?.ok_or_else(|| picked.missing(Slot::Unit)),
             UnitFrom::Topic(level) => {
@@ -72,10 +77,21 @@ impl Naming<'_> {
     }
 }
 
-/// A unit id in the payload.
+/// A unit id in the payload, written as text.
 pub(super) fn named(picked: &Picked<'_, '_>, slot: Slot) -> Result<Option<UnitId>, Reject> {
     let bad = |why| Reject::BadUnit { field: picked.name(slot), why };
     picked.text(slot)?.map(|text| UnitId::new(text).map_err(bad)).transpose()
+}
+
+/// A unit id in the payload, written as text or as a whole number.
+pub(super) fn named_or_numbered(picked: &Picked<'_, '_>, slot: Slot) -> Result<Option<UnitId>, Reject> {
+    let Ok(Some(n)) = picked.number(slot) else { return named(picked, slot) };
+    // Up to 2^53 every whole number stands for itself.
+    if n.fract() != 0.0 || n.abs() > 9_007_199_254_740_992.0 {
+        return Err(picked.wrong_type(slot, "text or a whole number"));
+    }
+    let mut text = heapless::String::<20>::new();
+    write!(text, "{n}").ok().and_then(|()| UnitId::new(&text).ok()).map(Some).ok_or_else(|| picked.out_of_range(slot))
 }
 
 fn topic_level(topic: &str, level: i8) -> Option<&str> {
