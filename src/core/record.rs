@@ -3,7 +3,7 @@
 /// One change of the durable state. A list of them is made durable as a whole or not at all.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Change {
-    /// A short text of printable ASCII, its first part naming the kind: `call/…`, `pair/…`, `override/…`.
+    /// A short text of text without control characters, its first part naming the kind: `call/…`, `pair/…`, `override/…`.
     pub key: String,
     /// The new value, or `None` to remove the key.
     pub value: Option<Value>,

@@ -29,7 +29,7 @@ pub struct Call {
     /// What the agent says.
     pub prompt: String,
     /// How many violations the prompt speaks of.
-    pub triggers: u32,
+    pub triggers: usize,
     /// 1 for the first.
     pub attempt: u32,
     /// The attempt before this one.
@@ -75,10 +75,7 @@ pub enum Cause {
         trailer: UnitId,
     },
     /// Somebody asked for it.
-    Request {
-        /// What the request called itself (`callType`).
-        call_type: String,
-    },
+    Request,
 }
 
 /// Where a call is in its life.
@@ -252,7 +249,7 @@ impl Call {
     pub const fn violation_id(&self) -> Option<&ViolationId> {
         match &self.cause {
             Cause::Violation { violation_id, .. } => Some(violation_id),
-            Cause::Request { .. } => None,
+            Cause::Request => None,
         }
     }
 
@@ -261,7 +258,7 @@ impl Call {
     pub const fn kind(&self) -> Option<ViolationKind> {
         match &self.cause {
             Cause::Violation { kind, .. } => Some(*kind),
-            Cause::Request { .. } => None,
+            Cause::Request => None,
         }
     }
 

@@ -55,7 +55,9 @@ pub struct Owed {
     /// What the agent says.
     pub prompt: String,
     /// How many violations the prompt speaks of.
-    pub triggers: u32,
+    pub triggers: usize,
+    /// Attempts that the one who asks has made already, and the last of them.
+    pub before: (u32, Option<CallSid>),
     /// Age counts from here.
     pub evidence: UnixMillis,
 }
@@ -238,7 +240,7 @@ impl Queue {
     /// When it was requested and the queue is full.
     pub fn owe(&mut self, owed: Owed, now: Now) -> Result<&Call, Denied> {
         let active = self.calls.len().saturating_sub(self.ended.len());
-        if active >= MAX_ACTIVE && matches!(owed.cause, Cause::Request { .. }) {
+        if active >= MAX_ACTIVE && matches!(owed.cause, Cause::Request) {
             return Err(Denied::Full);
         }
         let call_sid = self.names.next(&owed.driver.id);
@@ -584,7 +586,7 @@ impl Queue {
             for mut call in undated {
                 call.dated = true;
                 call.created = now.wall;
-                if matches!(call.cause, Cause::Request { .. }) {
+                if matches!(call.cause, Cause::Request) {
                     call.evidence = now.wall;
                 }
                 self.keep(call, now);
@@ -776,6 +778,7 @@ mod tests {
             dispatcher: None,
             prompt: "Are you with your trailer?".to_owned(),
             triggers: 1,
+            before: (0, None),
             evidence: UnixMillis(START),
         }
     }
@@ -965,7 +968,7 @@ mod tests {
     fn a_clock_that_is_not_set_holds_calls_and_ages_none() {
         let mut queue = queue();
         let unset = |secs| Now { wall: UnixMillis(0) + Duration::from_secs(secs), trusted: false, ..at(secs) };
-        let request = Owed { cause: Cause::Request { call_type: "test".to_owned() }, evidence: unset(5).wall, ..owed("D1") };
+        let request = Owed { cause: Cause::Request, evidence: unset(5).wall, ..owed("D1") };
         let sid = queue.owe(request, unset(5)).unwrap().call_sid.clone();
         assert!(dialed(&advance(&mut queue, unset(6))).is_empty());
         assert_eq!(queue.get(&sid).unwrap().state, State::Held);

@@ -4,11 +4,11 @@
 use core::time::Duration;
 
 use super::{Machine, Output, Snooze, Telling, clip};
-use crate::core::calls::prompt;
+use crate::core::calls::prompt::{self, Audience, Point, PromptInput};
 use crate::core::calls::queue::{Owed, QueueOutput};
 use crate::core::calls::request::Request;
 use crate::core::calls::Cause;
-use crate::core::id::{DriverId, UnitId, ViolationId};
+use crate::core::id::{CallSid, DriverId, UnitId, ViolationId};
 use crate::core::outbox::OutboxOutput;
 use crate::core::roster::Driver;
 use crate::core::separation::{Event, Finding, FindingEvent};
@@ -94,14 +94,14 @@ impl Machine {
             self.warn(format!("{} of {} and {}: the roster names nobody to call", kind, finding.tractor, finding.trailer));
             return;
         };
-        let prompt = prompt::for_separation(finding, kind, &self.settings.calls.default_country);
+        let prompt = self.prompt(Point::of(finding).into_iter().collect(), "");
         let cause = Cause::Violation {
             violation_id: finding.violation_id.clone(),
             kind,
             tractor: finding.tractor.clone(),
             trailer: finding.trailer.clone(),
         };
-        let owed = Owed { cause, driver, dispatcher, prompt, triggers: 1, evidence: finding.at };
+        let owed = Owed { cause, driver, dispatcher, prompt, triggers: 1, before: (0, None), evidence: finding.at };
         let snoozed = self.snoozed.get(&finding.tractor).filter(|s| s.until.is_none_or(|until| now.wall < until)).map(|s| s.by.clone());
         // A separation is never refused for want of room.
         if let Ok(call) = self.queue.owe(owed, now)
@@ -114,15 +114,22 @@ impl Machine {
 
     /// What a request asks for.
     pub(super) fn owed_for(&self, request: Request, now: Now) -> Owed {
-        let dispatcher = self.book.dispatcher_of(&request.driver.id).cloned();
+        let dispatcher = self.book.dispatcher_of(&request.driver_id).cloned();
+        let parent = request.parent_call_sid.as_deref().and_then(|sid| CallSid::new(sid).ok());
         Owed {
-            prompt: prompt::for_request(&request),
-            triggers: request.triggers(),
-            cause: Cause::Request { call_type: request.call_type },
-            driver: request.driver,
+            cause: Cause::Request,
+            prompt: self.prompt(request.details.iter().map(Point::from).collect(), &request.custom_rules),
+            triggers: request.triggers_count(),
+            before: (request.retry_count, parent),
+            driver: Driver { id: request.driver_id, name: request.driver_name, phone: request.phone },
             dispatcher,
             evidence: now.wall,
         }
+    }
+
+    fn prompt(&self, points: Vec<Point<'_>>, custom_rules: &str) -> String {
+        let country = &self.settings.calls.default_country;
+        prompt::prompt(&PromptInput { audience: Audience::Driver, points, custom_rules, country })
     }
 
     /// Somebody knows of it: what waits is called off, and nobody is called about this tractor for `minutes`, or while the

@@ -115,13 +115,14 @@ impl Machine {
         if retained {
             return Err("a retained request would be one again at every connect".to_owned());
         }
-        self.take_request(payload, now).map(|_| ()).map_err(|refusal| refusal.body.to_string())
+        self.take_request(payload, now).map(|_| ()).map_err(|refusal| refusal.body["error"].as_str().unwrap_or_default().to_owned())
     }
 
     /// Takes a request for a call, from wherever it came.
     fn take_request(&mut self, payload: &[u8], now: Now) -> Result<CallSid, Answer> {
-        let request = request::accept(payload, &self.settings.calls.default_country).map_err(|refusal| refusal.answer())?;
-        let fingerprint = request.fingerprint;
+        let request = request::accept(payload, &self.settings.calls.default_country)
+            .map_err(|refusal| Answer::error(refusal.status, &refusal.message))?;
+        let fingerprint = request.fingerprint().to_owned();
         self.forget_requests(now);
         if let Some(seen) = self.seen.get(&fingerprint) {
             return Ok(seen.call_sid.clone());
@@ -132,20 +133,20 @@ impl Machine {
             Err(denied) => return Err(Answer::error(503, &denied.to_string())),
         };
         let seen = Seen { received: now.wall, call_sid: call_sid.clone() };
-        self.keep(request_key(fingerprint), self.session, &seen);
+        self.keep(request_key(&fingerprint), self.session, &seen);
         self.seen.insert(fingerprint, seen);
         Ok(call_sid)
     }
 
     /// Forgets requests of yesterday, and the oldest when there are too many.
     fn forget_requests(&mut self, now: Now) {
-        let mut by_age: Vec<_> = self.seen.iter().map(|(fingerprint, seen)| (seen.received, *fingerprint)).collect();
+        let mut by_age: Vec<_> = self.seen.iter().map(|(fingerprint, seen)| (seen.received, fingerprint.clone())).collect();
         by_age.sort_unstable();
         let too_many = by_age.len().saturating_sub(MAX_SEEN - 1);
         for (n, (received, fingerprint)) in by_age.into_iter().enumerate() {
             if n < too_many || now.wall.since(received) >= SAME_REQUEST_FOR {
                 self.seen.remove(&fingerprint);
-                self.forget(request_key(fingerprint));
+                self.forget(request_key(&fingerprint));
             }
         }
     }
@@ -158,6 +159,6 @@ fn read_acknowledgement(payload: &[u8]) -> Result<Acknowledgement, String> {
     serde_json::from_slice(payload).map_err(|why| clip(&why.to_string(), 200))
 }
 
-fn request_key(fingerprint: u128) -> String {
-    format!("request/{fingerprint:032x}")
+fn request_key(fingerprint: &str) -> String {
+    format!("request/{fingerprint}")
 }

@@ -191,7 +191,8 @@ pub struct Machine {
     book: Book,
     queue: Queue,
     outbox: Outbox,
-    seen: BTreeMap<u128, Seen>,
+    /// By fingerprint.
+    seen: BTreeMap<String, Seen>,
     snoozed: BTreeMap<UnitId, Snooze>,
     waiters: BTreeMap<u64, Waiter>,
     unready: Option<&'static str>,
@@ -404,7 +405,7 @@ impl Machine {
             "override" => self.book.restore(read(entry)?),
             "zones" => self.book.set_zones(Some(read(entry)?)),
             "request" => {
-                self.seen.insert(u128::from_str_radix(rest, 16).ok()?, read(entry)?);
+                self.seen.insert(rest.to_owned(), read(entry)?);
             }
             "snooze" => {
                 let snooze: Snooze = read(entry)?;

@@ -50,7 +50,7 @@ pub struct Book {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Override {
     /// It is in effect now and must be kept.
-    Taken(Assignment),
+    Taken(Box<Assignment>),
     /// It says what is in effect already.
     Same,
     /// It is older than what is in effect.
@@ -91,7 +91,7 @@ impl Book {
         }
         assignment.since.get_or_insert(received);
         self.overrides.insert(assignment.tractor.clone(), assignment.clone());
-        Override::Taken(assignment)
+        Override::Taken(Box::new(assignment))
     }
 
     /// The assignment in effect: of file and override the one that holds from the later time on; an entry of the file that
