@@ -4,6 +4,7 @@
 //! next deadline is told. The same inputs give the same outputs.
 
 pub mod calls;
+pub mod control;
 pub mod geo;
 pub mod id;
 pub mod phone;
