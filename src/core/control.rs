@@ -25,7 +25,7 @@ pub enum Ask {
     Retry(CallSid),
     /// A `BatchCallRequest`, as received.
     Request {
-        /// At most [`MAX_BODY`](super::calls::request::MAX_PAYLOAD) bytes.
+        /// At most [`MAX_PAYLOAD`](super::calls::request::MAX_PAYLOAD) bytes.
         body: Vec<u8>,
         /// How long the one who asks will wait for the vendor's answer; `None`: the answer is due as soon as the request
         /// is durable.

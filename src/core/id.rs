@@ -19,15 +19,18 @@ pub enum BadId {
     BadCharacter,
 }
 
+/// What may not stand in one level of an MQTT topic.
+const TOPIC_MARKS: [char; 3] = ['/', '+', '#'];
+
 macro_rules! identifier {
-    ($(#[$doc:meta])* $name:ident, $max:literal) => {
+    ($(#[$doc:meta])* $name:ident, $max:literal, $forbidden:expr) => {
         $(#[$doc])*
         #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
         pub struct $name(heapless::String<$max>);
 
         impl $name {
-            /// Checks and takes a text: not empty, at most the type's length, no control characters and none of `/ + #`
-            /// (it becomes a level of MQTT topics). Surrounding white space is dropped.
+            /// Checks and takes a text: not empty, at most the type's length, no control characters and, where it becomes
+            /// a level of MQTT topics, none of `/ + #`. Surrounding white space is dropped.
             ///
             /// # Errors
             /// When the text breaks one of these rules.
@@ -36,7 +39,7 @@ macro_rules! identifier {
                 if text.is_empty() {
                     return Err(BadId::Empty);
                 }
-                if text.chars().any(|c| c.is_control() || matches!(c, '/' | '+' | '#')) {
+                if text.chars().any(|c| c.is_control() || $forbidden.contains(&c)) {
                     return Err(BadId::BadCharacter);
                 }
                 heapless::String::try_from(text).map(Self).map_err(|_| BadId::TooLong($max))
@@ -101,19 +104,19 @@ macro_rules! identifier {
 
 identifier!(
     /// A telematics unit: a tractor or a trailer as its tracker names itself.
-    UnitId, 48
+    UnitId, 48, TOPIC_MARKS
 );
 identifier!(
-    /// A driver as the fleet's back end names them.
-    DriverId, 64
+    /// A driver as the fleet's back end names them. Never a level of a topic.
+    DriverId, 64, []
 );
 identifier!(
     /// One attempt to telephone somebody. Starts with `EL_{driver}_`, unique for ever, only `[A-Za-z0-9_-]`.
-    CallSid, 128
+    CallSid, 128, TOPIC_MARKS
 );
 identifier!(
     /// One separation episode of one pair.
-    ViolationId, 128
+    ViolationId, 128, TOPIC_MARKS
 );
 
 #[cfg(test)]
@@ -127,6 +130,8 @@ mod tests {
         assert_eq!(UnitId::new("a/b"), Err(BadId::BadCharacter));
         assert_eq!(UnitId::new("a\nb"), Err(BadId::BadCharacter));
         assert_eq!(UnitId::new(&"x".repeat(49)), Err(BadId::TooLong(48)));
+        assert_eq!(DriverId::new("DR/7 #2").unwrap().as_str(), "DR/7 #2");
+        assert_eq!(DriverId::new("DR\t7"), Err(BadId::BadCharacter));
         let error = serde_json::from_str::<UnitId>("\"a#\"").unwrap_err().to_string();
         assert!(error.contains("the identifier contains"), "{error}");
     }

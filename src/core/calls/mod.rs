@@ -3,8 +3,10 @@
 pub mod call;
 pub mod dialing;
 pub mod names;
+pub mod prompt;
 pub mod queue;
 pub mod rate;
+pub mod request;
 pub mod settings;
 
 pub use call::{Call, Cause, Outcome, State};

@@ -37,7 +37,7 @@ impl Machine {
                     self.waiters.insert(id, Waiter { call_sid, until });
                     return;
                 }
-                Err(refusal) => refusal,
+                Err(refusal) => Answer::error(refusal.status, &refusal.message),
             },
             Ask::Violations => {
                 let violations: Vec<Value> = self
@@ -71,8 +71,7 @@ impl Machine {
             .iter()
             .filter(|(_, waiter)| {
                 let state = self.queue.get(&waiter.call_sid).map(|call| call.state);
-                waiter.until <= now.mono
-                    || !matches!(state, Some(State::Pending | State::Held | State::Dialing))
+                waiter.until <= now.mono || !matches!(state, Some(State::Pending | State::Held | State::Dialing))
             })
             .map(|(id, waiter)| (*id, waiter.call_sid.clone()))
             .collect();

@@ -4,10 +4,10 @@
 use core::time::Duration;
 
 use super::{Machine, Output, Snooze, Telling, clip};
+use crate::core::calls::Cause;
 use crate::core::calls::prompt::{self, Audience, Point, PromptInput};
 use crate::core::calls::queue::{Owed, QueueOutput};
 use crate::core::calls::request::Request;
-use crate::core::calls::Cause;
 use crate::core::id::{CallSid, DriverId, UnitId, ViolationId};
 use crate::core::outbox::OutboxOutput;
 use crate::core::roster::Driver;
@@ -88,7 +88,11 @@ impl Machine {
         }
         let dispatcher = self.book.dispatcher(&finding.tractor).cloned();
         let driver = self.book.assignment(&finding.tractor).and_then(|(a, _)| a.driver.clone());
-        let driver = driver.or_else(|| dispatcher.as_ref().and_then(|d| Some(Driver { id: DriverId::new("dispatcher").ok()?, name: d.name.clone(), phone: d.phone.clone() })));
+        let driver = driver.or_else(|| {
+            dispatcher.as_ref().and_then(|d| {
+                Some(Driver { id: DriverId::new("dispatcher").ok()?, name: d.name.clone(), phone: d.phone.clone() })
+            })
+        });
         let Some(driver) = driver else {
             self.nobody_to_call.insert(finding.tractor.clone(), finding.violation_id.clone());
             self.warn(format!("{} of {} and {}: the roster names nobody to call", kind, finding.tractor, finding.trailer));
@@ -102,7 +106,8 @@ impl Machine {
             trailer: finding.trailer.clone(),
         };
         let owed = Owed { cause, driver, dispatcher, prompt, triggers: 1, before: (0, None), evidence: finding.at };
-        let snoozed = self.snoozed.get(&finding.tractor).filter(|s| s.until.is_none_or(|until| now.wall < until)).map(|s| s.by.clone());
+        let snoozed =
+            self.snoozed.get(&finding.tractor).filter(|s| s.until.is_none_or(|until| now.wall < until)).map(|s| s.by.clone());
         // A separation is never refused for want of room.
         if let Ok(call) = self.queue.owe(owed, now)
             && let Some(by) = snoozed

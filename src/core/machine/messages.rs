@@ -6,8 +6,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::{Machine, Seen, clip, receive};
-use crate::core::calls::request;
-use crate::core::control::Answer;
+use crate::core::calls::request::{self, Refusal};
 use crate::core::id::{CallSid, UnitId};
 use crate::core::roster::Assignment;
 use crate::core::roster::book::Override;
@@ -34,7 +33,7 @@ struct Acknowledgement {
 
 impl Machine {
     /// A message on one of our own topics. Whatever is wrong with it is said and nothing else comes of it.
-    fn message(&mut self, topic: &str, payload: &[u8], retained: bool, now: Now) {
+    pub(super) fn message(&mut self, topic: &str, payload: &[u8], retained: bool, now: Now) {
         let topics = self.settings.topics.clone();
         let wrong = match topics.read(topic) {
             Some(Inbound::Assignment(tractor)) => self.assignment_message(tractor, payload, now).err(),
@@ -115,13 +114,12 @@ impl Machine {
         if retained {
             return Err("a retained request would be one again at every connect".to_owned());
         }
-        self.take_request(payload, now).map(|_| ()).map_err(|refusal| refusal.body["error"].as_str().unwrap_or_default().to_owned())
+        self.take_request(payload, now).map(|_| ()).map_err(|refusal| refusal.message)
     }
 
     /// Takes a request for a call, from wherever it came.
-    fn take_request(&mut self, payload: &[u8], now: Now) -> Result<CallSid, Answer> {
-        let request = request::accept(payload, &self.settings.calls.default_country)
-            .map_err(|refusal| Answer::error(refusal.status, &refusal.message))?;
+    pub(super) fn take_request(&mut self, payload: &[u8], now: Now) -> Result<CallSid, Refusal> {
+        let request = request::accept(payload, &self.settings.calls.default_country)?;
         let fingerprint = request.fingerprint().to_owned();
         self.forget_requests(now);
         if let Some(seen) = self.seen.get(&fingerprint) {
@@ -130,7 +128,7 @@ impl Machine {
         let owed = self.owed_for(request, now);
         let call_sid = match self.queue.owe(owed, now) {
             Ok(call) => call.call_sid.clone(),
-            Err(denied) => return Err(Answer::error(503, &denied.to_string())),
+            Err(denied) => return Err(Refusal { status: 503, message: denied.to_string() }),
         };
         let seen = Seen { received: now.wall, call_sid: call_sid.clone() };
         self.keep(request_key(&fingerprint), self.session, &seen);

@@ -25,7 +25,7 @@ use super::calls::settings::Retry;
 use super::calls::{Call, Queue};
 use super::control::{Answer, Ask};
 use super::health::{Health, Mqtt};
-use super::id::{CallSid, UnitId};
+use super::id::{CallSid, UnitId, ViolationId};
 use super::outbox::{Announcement, Outbox};
 use super::record::{Change, Entry, Value};
 use super::roster::book::{ALWAYS, Book, RosterFile};
@@ -338,7 +338,9 @@ impl Machine {
                 self.unready = ready.as_ref().err().map(|(name, _)| *name);
                 self.queue.set_unready(ready.err().map(|(_, words)| words));
             }
-            Input::StoreFound { quarantined } => self.store = if quarantined { StoreFound::Quarantined } else { StoreFound::Repaired },
+            Input::StoreFound { quarantined } => {
+                self.store = if quarantined { StoreFound::Quarantined } else { StoreFound::Repaired }
+            }
             Input::Configure(settings) => self.configure(*settings, now),
             Input::Tick => self.detector.advance(receive(now)),
         }
