@@ -4,7 +4,7 @@ mod vendor;
 
 use gladhand::elevenlabs::{ApiKey, Client, ListQuery, Route, Settings};
 use gladhand::standin;
-use vendor::{Raw, client, order, settings};
+use vendor::{Raw, client, order, placed, settings};
 
 const BODY: &str = concat!(
     r#"{"agent_id":"agent_5501k9czkv3qepy815bm59nt04qk","agent_phone_number_id":"phnum_8401k9ndc950ewza733y8thmpbrx","#,
@@ -36,6 +36,26 @@ async fn the_request_is_the_contract_s() {
         let agent = concat!("user-agent: gladhand/", env!("CARGO_PKG_VERSION"));
         assert_eq!(headers, ["accept: application/json", &length, "content-type: application/json", &host, agent, &key]);
     }
+}
+
+/// A proxy that the environment happens to name would be given the key and the number.
+#[tokio::test]
+async fn the_request_goes_to_the_vendor_whatever_the_environment_says() {
+    const MARK: &str = "GLADHAND_TEST_PROXY";
+    if std::env::var_os(MARK).is_some() {
+        let raw = Raw::start([]).await;
+        assert_eq!(client(&raw.url).place(&order()).await, placed());
+        assert_eq!(raw.requests().len(), 1);
+        return;
+    }
+    let mut child = std::process::Command::new(std::env::current_exe().unwrap());
+    child.args(["--exact", "the_request_goes_to_the_vendor_whatever_the_environment_says"]).env(MARK, "1");
+    for name in ["http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"] {
+        child.env(name, "http://127.0.0.1:9");
+    }
+    let child = child.env_remove("no_proxy").env_remove("NO_PROXY").output().unwrap();
+    let said = String::from_utf8_lossy(&child.stdout);
+    assert!(child.status.success() && said.contains("1 passed"), "{said}");
 }
 
 #[tokio::test]

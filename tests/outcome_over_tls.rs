@@ -1,8 +1,8 @@
 //! The same table where it is lived: over TLS. A handshake that fails, for whatever reason, is "not placed", and nothing of the
 //! request was sent; after it, a lost answer is "unknown".
 //!
-//! The roots come from the machine, and only from there. So the test whose vendor must be trusted runs again in a child
-//! process, which is given the test authority as `SSL_CERT_FILE`.
+//! The roots come from the machine, and only from there. So the tests that need others run again in a child process, which is
+//! given them as `SSL_CERT_FILE`.
 #![allow(clippy::unwrap_used, reason = "a test that cannot be set up fails")]
 
 mod vendor;
@@ -13,12 +13,13 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use gladhand::core::calls::dialing::{NotPlaced, Verdict};
+use gladhand::elevenlabs::{ApiKey, Client};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
-use vendor::{PLACED, answer, client, order, placed};
+use vendor::{PLACED, answer, client, order, placed, settings};
 
-const TRUSTED: &str = "GLADHAND_TEST_TRUSTED";
+const CHILD: &str = "GLADHAND_TEST_CHILD";
 
 fn config() -> Arc<ServerConfig> {
     let certificate = CertificateDer::from_pem_slice(include_bytes!("tls/server.pem")).unwrap();
@@ -80,8 +81,9 @@ async fn a_handshake_that_breaks_off_is_unreachable() {
 
 #[tokio::test]
 async fn a_trusted_vendor_is_told_and_a_lost_answer_is_unknown() {
-    if std::env::var_os(TRUSTED).is_none() {
-        return in_a_child_that_trusts_the_vendor("a_trusted_vendor_is_told_and_a_lost_answer_is_unknown");
+    if std::env::var_os(CHILD).is_none() {
+        let authority = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/tls/ca.pem");
+        return in_a_child_with_roots("a_trusted_vendor_is_told_and_a_lost_answer_is_unknown", authority);
     }
     let (url, heard) = vendor(|stream| speak_tls(stream, &answer("200 OK", "", PLACED)));
     assert_eq!(client(&url).place(&order()).await, placed());
@@ -93,12 +95,25 @@ async fn a_trusted_vendor_is_told_and_a_lost_answer_is_unknown() {
     assert!(!heard.join().unwrap().is_empty());
 }
 
-/// Runs one test of this file again, with the test authority as the machine's only root.
-fn in_a_child_that_trusts_the_vendor(test: &str) {
+#[test]
+fn without_roots_there_is_no_client_but_a_sentence() {
+    if std::env::var_os(CHILD).is_none() {
+        return in_a_child_with_roots("without_roots_there_is_no_client_but_a_sentence", "/dev/null");
+    }
+    let build = |url| Client::new(&settings(url), ApiKey::new("sk_x").unwrap());
+    let why = build("https://localhost").unwrap_err().to_string();
+    assert!(why.contains("ca-certificates"), "{why}");
+    assert!(build("http://localhost").is_ok(), "the demo needs no roots");
+}
+
+/// Runs one test of this file again, in a process for which the machine's only roots are in `file`.
+fn in_a_child_with_roots(test: &str, file: &str) {
+    let empty = tempfile::tempdir().unwrap();
     let child = std::process::Command::new(std::env::current_exe().unwrap())
         .args(["--exact", test])
-        .env("SSL_CERT_FILE", concat!(env!("CARGO_MANIFEST_DIR"), "/tests/tls/ca.pem"))
-        .env(TRUSTED, "1")
+        .env("SSL_CERT_FILE", file)
+        .env("SSL_CERT_DIR", empty.path())
+        .env(CHILD, "1")
         .output()
         .unwrap();
     let said = String::from_utf8_lossy(&child.stdout).into_owned() + &String::from_utf8_lossy(&child.stderr);

@@ -51,7 +51,7 @@ async fn no_byte_went_out() {
 async fn a_handshake_without_an_answer_is_unreachable_and_not_unknown() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let settings =
-        Settings { timeout: Duration::from_millis(600), ..settings(&format!("https://{}", listener.local_addr().unwrap())) };
+        Settings { timeout: Duration::from_secs(2), ..settings(&format!("https://{}", listener.local_addr().unwrap())) };
     let verdict = Client::new(&settings, ApiKey::new("sk_x").unwrap()).unwrap().place(&order()).await;
     assert!(unreachable(&verdict), "{verdict:?}");
 }
@@ -79,7 +79,7 @@ async fn bytes_went_out_and_no_whole_answer_came() {
 async fn bytes_went_out_and_the_time_ran_out() {
     for said in ["", "HTTP/1.1 200 OK\r\ncontent-length: 500\r\n\r\n{"] {
         let raw = Raw::start([Then::Hang(said.as_bytes().to_vec())]).await;
-        let settings = Settings { timeout: Duration::from_millis(400), ..settings(&raw.url) };
+        let settings = Settings { timeout: Duration::from_secs(1), ..settings(&raw.url) };
         let verdict = Client::new(&settings, ApiKey::new("sk_x").unwrap()).unwrap().place(&order()).await;
         assert!(unknown(&verdict), "{said}: {verdict:?}");
         assert_eq!(raw.requests().len(), 1, "{said}");
@@ -185,13 +185,12 @@ async fn success_that_cannot_be_proven_is_unknown() {
     assert!(unknown(&verdict), "{verdict:?}");
 }
 
+/// A request on a kept connection that the other side closed meanwhile would be "unknown".
 #[tokio::test]
 async fn a_connection_is_not_used_twice() {
-    let keep = || Then::Hang(answer("200 OK", "connection: keep-alive\r\n", PLACED));
-    let raw = Raw::start([keep(), Then::Close]).await;
+    let raw = Raw::start([Then::Hang(answer("200 OK", "connection: keep-alive\r\n", PLACED))]).await;
     let client = client(&raw.url);
     assert_eq!(client.place(&order()).await, placed());
-    // On the first connection this would hang until the timeout; the second one is closed at once.
-    assert!(unknown(&client.place(&order()).await));
-    assert_eq!(raw.requests().len(), 1);
+    assert_eq!(client.place(&order()).await, placed());
+    assert_eq!(raw.requests().len(), 2);
 }

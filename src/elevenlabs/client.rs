@@ -79,6 +79,7 @@ impl Client {
             // A connection that is never reused cannot turn out dead after a request was written to it; calls are minutes
             // apart, and TLS sessions are resumed. This also keeps hyper from repeating a request on another connection.
             .pool_max_idle_per_host(0)
+            // By default reqwest repeats what HTTP/2 says was not processed, should that ever be compiled in.
             .retry(retry::never())
             .redirect(redirect::Policy::none())
             // The key goes where the configuration says and nowhere else.

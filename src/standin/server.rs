@@ -174,10 +174,11 @@ impl App {
             conversation_id: None,
         };
         let answer = lock(&self.state).outbound_call(route, request, key(&headers));
-        tokio::select! {
-            () = tokio::time::sleep(answer.delay), if !answer.delay.is_zero() => {}
-            () = gone_down(self.down), if !answer.delay.is_zero() => {}
-            else => {}
+        if !answer.delay.is_zero() {
+            tokio::select! {
+                () = tokio::time::sleep(answer.delay) => {}
+                () = gone_down(self.down) => {}
+            }
         }
         write(answer, &cut)
     }
