@@ -521,7 +521,7 @@ mod tests {
         }
 
         proptest! {
-            #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
+            #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
             #[test]
             fn nothing_precious_is_lost_and_nothing_ended_comes_back(
                 sessions in prop::collection::vec((prop::collection::vec(prop::collection::vec(step(), 0..4), 0..8), fault()), 1..6)
