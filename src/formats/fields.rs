@@ -69,7 +69,8 @@ pub enum TimeUnit {
 #[serde(rename_all = "kebab-case")]
 pub enum Preset {
     /// thin-edge.io measurements that follow its documentation's example of a location: `{"time":…,"location":{"latitude":…,
-    /// "longitude":…}}` on `te/device/<unit>///m/<type>`. It defines no units of speed: name field and unit where there is one.
+    /// "longitude":…}}` on `te/device/<unit>///m/<type>`. It defines no unit of speed: name field and unit where there is one.
+    /// A measurement without its optional `time` is refused: when it arrives says nothing of when it was true.
     ThinEdge,
 }
 

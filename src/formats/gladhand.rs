@@ -67,7 +67,7 @@ fn coupling(picked: &Picked<'_, '_>) -> Result<Option<Coupling>, Reject> {
         Some("hooked") => CouplingState::Hooked,
         Some("unhooked") => CouplingState::Unhooked,
         Some("unknown") => CouplingState::Unknown,
-        Some(_) => return Err(picked.wrong_type(Slot::CouplingState, "hooked, unhooked or unknown")),
+        Some(_) => return Err(picked.wrong_text(Slot::CouplingState, "hooked, unhooked or unknown")),
         None => return Err(picked.missing(Slot::CouplingState)),
     };
     Ok(Some(Coupling { state, tractor: named(picked, Slot::CouplingTractor)? }))
@@ -147,6 +147,11 @@ mod tests {
             ("coupling", "true", Reject::WrongType { field: "coupling", expected: "an object", found: "true or false" }),
             ("coupling", "[]", Reject::WrongType { field: "coupling", expected: "an object", found: "an array" }),
             ("coupling", "{}", Reject::Missing("coupling.state")),
+            (
+                "coupling",
+                r#"{"state":"coupled"}"#,
+                Reject::WrongType { field: "coupling.state", expected: "hooked, unhooked or unknown", found: "another text" },
+            ),
             ("coupling", r#"{"state":"hooked","tractor":" "}"#, Reject::BadUnit { field: "coupling.tractor", why: BadId::Empty }),
             ("lat", "27.53", Reject::Twice("lat")),
             ("unit", "\"T-002\"", Reject::Twice("unit")),

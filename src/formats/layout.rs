@@ -2,6 +2,7 @@
 
 use core::fmt::{self, Write};
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
@@ -51,35 +52,26 @@ pub enum BadPointer {
 /// The most levels a JSON pointer may have.
 const MAX_DEPTH: usize = 16;
 
-/// Compiled pointers: a tree whose edges are the keys that lead to wanted values.
+/// Compiled pointers: the part of a document that leads to wanted values.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Layout {
-    /// The first is the root.
-    nodes: Vec<Vec<Edge>>,
+    root: Node,
     names: [&'static str; SLOTS],
 }
 
-#[derive(Clone, Debug, PartialEq)]
-struct Edge {
-    key: Box<str>,
-    to: Target,
-}
-
 /// A place in the document: a wanted value, the way to some, both or neither.
-#[derive(Clone, Copy, Debug, PartialEq)]
-struct Target {
+#[derive(Clone, Debug, Default, PartialEq)]
+struct Node {
     slot: Option<Slot>,
-    node: Option<usize>,
+    below: BTreeMap<String, Node>,
 }
-
-const ROOT: Target = Target { slot: None, node: Some(0) };
 
 impl Layout {
     /// Compiles the pointers of a configuration.
     pub(super) fn new<'a>(wanted: impl IntoIterator<Item = Wanted<'a>>) -> Result<Self, (&'static str, BadPointer)> {
-        let mut layout = Self { nodes: vec![Vec::new()], names: [""; SLOTS] };
+        let mut layout = Self { root: Node::default(), names: [""; SLOTS] };
         for (pointer, slot, name) in wanted {
-            layout.insert(pointer, slot).map_err(|why| (name, why))?;
+            layout.root.insert(pointer, slot).map_err(|why| (name, why))?;
             if let Some(place) = layout.names.get_mut(slot as usize) {
                 *place = name;
             }
@@ -96,7 +88,7 @@ impl Layout {
     /// Picks the wanted values out of a payload that is one message.
     pub(super) fn read<'de>(&self, text: &'de str) -> Result<Picked<'de, '_>, Reject> {
         let mut picked = Picked::new(&self.names);
-        run(text, Walk { layout: self, at: ROOT, picked: &mut picked })?;
+        run(text, Walk { at: &self.root, picked: &mut picked })?;
         picked.checked()
     }
 
@@ -107,38 +99,19 @@ impl Layout {
     {
         run(text, List { layout: self, each })
     }
+}
 
+impl Node {
     fn insert(&mut self, pointer: &str, slot: Slot) -> Result<(), BadPointer> {
-        let keys = pointer.strip_prefix('/').ok_or(BadPointer::Syntax)?;
-        if keys.split('/').count() > MAX_DEPTH {
+        let keys = pointer.strip_prefix('/').ok_or(BadPointer::Syntax)?.split('/');
+        if keys.clone().count() > MAX_DEPTH {
             return Err(BadPointer::TooDeep);
         }
-        let (mut node, mut keys) = (0, keys.split('/').peekable());
-        while let Some(key) = keys.next() {
-            let key = unescape(key).ok_or(BadPointer::Syntax)?;
-            let fresh = self.nodes.len();
-            let Some(edges) = self.nodes.get_mut(node) else { return Err(BadPointer::Syntax) };
-            let index = edges.iter().position(|edge| *edge.key == *key).unwrap_or_else(|| {
-                edges.push(Edge { key: key.into(), to: Target { slot: None, node: None } });
-                edges.len() - 1
-            });
-            let Some(Edge { to, .. }) = edges.get_mut(index) else { return Err(BadPointer::Syntax) };
-            if keys.peek().is_none() {
-                if to.slot.replace(slot).is_some() {
-                    return Err(BadPointer::Shared);
-                }
-            } else {
-                node = *to.node.get_or_insert(fresh);
-                if node == fresh {
-                    self.nodes.push(Vec::new());
-                }
-            }
+        let mut node = self;
+        for key in keys {
+            node = node.below.entry(unescape(key).ok_or(BadPointer::Syntax)?).or_default();
         }
-        Ok(())
-    }
-
-    fn step(&self, node: usize, key: &str) -> Option<Target> {
-        self.nodes.get(node)?.iter().find(|edge| *edge.key == *key).map(|edge| edge.to)
+        node.slot.replace(slot).map_or(Ok(()), |_| Err(BadPointer::Shared))
     }
 }
 
@@ -251,6 +224,11 @@ impl<'de, 'l> Picked<'de, 'l> {
         Reject::WrongType { field: self.name(slot), expected, found: self.value(slot).kind() }
     }
 
+    /// The refusal that it is a text, but not one that can stand here.
+    pub(super) fn wrong_text(&self, slot: Slot, expected: &'static str) -> Reject {
+        Reject::WrongType { field: self.name(slot), expected, found: "another text" }
+    }
+
     /// The refusal that it is a number out of range.
     pub(super) fn out_of_range(&self, slot: Slot) -> Reject {
         Reject::OutOfRange { field: self.name(slot) }
@@ -286,17 +264,11 @@ impl<'de, 'l> Picked<'de, 'l> {
 
 /// Reads one value of the document, and below it what is wanted.
 struct Walk<'p, 'de, 'l> {
-    layout: &'l Layout,
-    at: Target,
+    at: &'l Node,
     picked: &'p mut Picked<'de, 'l>,
 }
 
-impl<'p, 'de, 'l> Walk<'p, 'de, 'l> {
-    fn below(&mut self, key: &str) -> Option<Walk<'_, 'de, 'l>> {
-        let at = self.layout.step(self.at.node?, key)?;
-        Some(Walk { layout: self.layout, at, picked: self.picked })
-    }
-
+impl<'de> Walk<'_, 'de, '_> {
     fn keep<E>(self, value: Value<'de>) -> Result<(), E> {
         self.picked.put(self.at.slot, value);
         Ok(())
@@ -345,13 +317,13 @@ impl<'de> Visitor<'de> for Walk<'_, 'de, '_> {
         self.keep(Value::Text(Cow::Owned(text.to_owned())))
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(mut self, mut seq: A) -> Result<(), A::Error> {
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
         self.picked.put(self.at.slot, Value::Array);
         for index in 0_usize.. {
             let mut key = heapless::String::<20>::new();
-            let wanted = write!(key, "{index}").ok().and_then(|()| self.below(&key));
+            let wanted = write!(key, "{index}").ok().and_then(|()| self.at.below.get(key.as_str()));
             let more = match wanted {
-                Some(walk) => seq.next_element_seed(walk)?.is_some(),
+                Some(at) => seq.next_element_seed(Walk { at, picked: self.picked })?.is_some(),
                 None => seq.next_element::<IgnoredAny>()?.is_some(),
             };
             if !more {
@@ -363,9 +335,9 @@ impl<'de> Visitor<'de> for Walk<'_, 'de, '_> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         self.picked.put(self.at.slot, Value::Object);
-        while let Some(target) = map.next_key_seed(Key { layout: self.layout, node: self.at.node })? {
-            match target {
-                Some(at) => map.next_value_seed(Walk { layout: self.layout, at, picked: self.picked })?,
+        while let Some(wanted) = map.next_key_seed(Key(self.at))? {
+            match wanted {
+                Some(at) => map.next_value_seed(Walk { at, picked: self.picked })?,
                 None => map.next_value::<IgnoredAny>().map(drop)?,
             }
         }
@@ -374,27 +346,24 @@ impl<'de> Visitor<'de> for Walk<'_, 'de, '_> {
 }
 
 /// Reads a key and says where it leads.
-struct Key<'l> {
-    layout: &'l Layout,
-    node: Option<usize>,
-}
+struct Key<'l>(&'l Node);
 
-impl<'de> DeserializeSeed<'de> for Key<'_> {
-    type Value = Option<Target>;
+impl<'de, 'l> DeserializeSeed<'de> for Key<'l> {
+    type Value = Option<&'l Node>;
     fn deserialize<D: Deserializer<'de>>(self, d: D) -> Result<Self::Value, D::Error> {
         d.deserialize_str(self)
     }
 }
 
-impl Visitor<'_> for Key<'_> {
-    type Value = Option<Target>;
+impl<'l> Visitor<'_> for Key<'l> {
+    type Value = Option<&'l Node>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a key")
     }
 
     fn visit_str<E>(self, key: &str) -> Result<Self::Value, E> {
-        Ok(self.node.and_then(|node| self.layout.step(node, key)))
+        Ok(self.0.below.get(key))
     }
 }
 
@@ -421,7 +390,7 @@ impl<'de, F: FnMut(Result<Picked<'_, '_>, Reject>)> Visitor<'de> for List<'_, F>
     fn visit_seq<A: SeqAccess<'de>>(mut self, mut seq: A) -> Result<(), A::Error> {
         loop {
             let mut picked = Picked::new(&self.layout.names);
-            let walk = Walk { layout: self.layout, at: ROOT, picked: &mut picked };
+            let walk = Walk { at: &self.layout.root, picked: &mut picked };
             if seq.next_element_seed(walk)?.is_none() {
                 return Ok(());
             }

@@ -1,6 +1,6 @@
 //! Decoders: bytes of a device or platform to [`crate::core::telemetry::Report`]. Pure.
 //!
-//! A payload is JSON in every format. [`layout`] walks it once and keeps the few values a format wants, without building
+//! A payload is JSON in every format. `layout` walks it once and keeps the few values a format wants, without building
 //! a document; the format's own file says which values those are and in what units they come.
 //!
 //! One rule for all: a key that is not wanted is ignored, however deep or odd its value; a wanted key that stands twice is

@@ -23,7 +23,7 @@ pub(super) fn report(picked: &Picked<'_, '_>, naming: Naming<'_>, each: &mut dyn
     // Answers to commands come on the same topic.
     let Some(latlng) = picked.text(Slot::LatLon)? else { return Ok(Decoded::Ignored(NO_POSITION)) };
     let place = latlng.split_once(',').and_then(|(lat, lon)| Some(Position { lat: finite(lat)?, lon: finite(lon)? }));
-    let position = place.ok_or_else(|| picked.wrong_type(Slot::LatLon, "text like 54.7,25.3"))?;
+    let position = place.ok_or_else(|| picked.wrong_text(Slot::LatLon, "text like 54.7,25.3"))?;
     let mut report = foreign::report(picked, naming, foreign::unix_millis(picked)?, position, SpeedUnit::KilometresPerHour)?;
     report.hdop = numeral(picked, Slot::Hdop)?.filter(|n| *n > 0.0).and_then(|tenths| measure(tenths / 10.0));
     // Without a satellite the device repeats its last position, or sends 0,0.
@@ -76,9 +76,9 @@ mod tests {
             assert_eq!(decoded, Ok(Decoded::Ignored("no position in it")), "{payload}");
         }
         for (reported, why) in [
-            (r#""latlng":"54.7","ts":1763569135250"#, "state.reported.latlng must be text like 54.7,25.3, not text"),
-            (r#""latlng":"nan,1","ts":1763569135250"#, "state.reported.latlng must be text like 54.7,25.3, not text"),
-            (r#""latlng":"1,2,3","ts":1763569135250"#, "state.reported.latlng must be text like 54.7,25.3, not text"),
+            (r#""latlng":"54.7","ts":1763569135250"#, "state.reported.latlng must be text like 54.7,25.3, not another text"),
+            (r#""latlng":"nan,1","ts":1763569135250"#, "state.reported.latlng must be text like 54.7,25.3, not another text"),
+            (r#""latlng":"1,2,3","ts":1763569135250"#, "state.reported.latlng must be text like 54.7,25.3, not another text"),
             (r#""latlng":[1,2],"ts":1763569135250"#, "state.reported.latlng must be text, not an array"),
             (r#""latlng":"1,2""#, "state.reported.ts is missing"),
             (
