@@ -463,6 +463,7 @@ static SCENARIOS: [Scenario; 65] = [
         let mut rig = s.train(&[15.0]);
         let departure = visit(s, &mut rig);
         rig.drive(Motorway, 25_000.0);
+        rig.wait(900.0);
         heard(s, &rig, 10.0, (60.0, 300.0), |_, _| {});
         s.due(LeftWithoutTrailer, &rig, departure, 1500)
     }),
@@ -476,6 +477,7 @@ static SCENARIOS: [Scenario; 65] = [
         rig.wait(300.0);
         let departure = rig.t;
         rig.drive(Motorway, 25_000.0);
+        rig.wait(900.0);
         heard(s, &rig, 10.0, (60.0, 300.0), |_, _| {});
         for other in rig.trailers.iter().skip(1) {
             let tracker = s.tracker(&other.unit, 60.0, 300.0);
@@ -762,4 +764,41 @@ fn middle(rig: &Rig, seconds: f64) -> Range<f64> {
 
 fn coupling(state: CouplingState) -> Option<Coupling> {
     Some(Coupling { state, tractor: None })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn the_registry_is_complete_and_a_seed_decides_everything() {
+        let names: BTreeSet<_> = scenarios().iter().map(|s| s.name).collect();
+        assert_eq!(names.len(), scenarios().len());
+        for (number, scenario) in (1..).zip(scenarios()) {
+            assert_eq!(scenario.number, number);
+            if scenario.name != "thousand_pairs" {
+                let stream = scenario.build(3).stream;
+                // Debug text, because a malformed number equals nothing, not even itself.
+                assert_eq!(format!("{stream:?}"), format!("{:?}", scenario.build(3).stream), "{}", scenario.name);
+                assert_ne!(format!("{stream:?}"), format!("{:?}", scenario.build(4).stream), "{}", scenario.name);
+            }
+        }
+    }
+
+    #[test]
+    fn streams_are_in_receive_order_and_outlast_what_is_due() {
+        for scenario in scenarios().iter().filter(|s| s.name != "thousand_pairs") {
+            for seed in 0..5 {
+                let case = scenario.build(seed);
+                let trusted: Vec<_> = case.stream.iter().filter(|item| item.trusted).map(|item| item.received).collect();
+                assert!(trusted.is_sorted(), "{} {seed}", scenario.name);
+                for due in &case.expectation.due {
+                    let last = trusted.last().copied().unwrap();
+                    assert!(last > due.departure + due.by, "{} {seed}: {}", scenario.name, last.secs_since(due.departure));
+                }
+            }
+        }
+    }
 }
