@@ -1,5 +1,7 @@
 //! gladhand: notices when a tractor and its trailer come apart, and has somebody telephoned about it exactly once.
 
+#![forbid(unsafe_code)]
+
 pub mod api;
 pub mod cli;
 pub mod config;

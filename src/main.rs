@@ -1,2 +1,5 @@
 //! gladhand
+
+#![forbid(unsafe_code)]
+
 fn main() {}
