@@ -6,6 +6,7 @@
 pub mod payload;
 pub mod rng;
 pub mod road;
+pub mod scenarios;
 mod scene;
 pub mod story;
 pub mod tracker;
@@ -13,6 +14,8 @@ pub mod tracker;
 use core::time::Duration;
 
 pub use payload::to_payload;
+pub use rng::Rng;
+pub use scenarios::{Scenario, scenarios};
 pub use scene::{Rig, Scene, Trailer};
 pub use story::story;
 

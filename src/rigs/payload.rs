@@ -23,6 +23,49 @@ pub fn to_payload(report: &Report) -> String {
     })
 }
 
+/// The report as Traccar forwards it, its times written with an offset of so many minutes from UTC.
+#[must_use]
+pub fn to_traccar(report: &Report, offset_minutes: i64) -> String {
+    let time = iso(report.at, offset_minutes);
+    let position = report.position;
+    json(&serde_json::json!({
+        "position": {
+            "protocol": "osmand",
+            "serverTime": time,
+            "deviceTime": time,
+            "fixTime": time,
+            "valid": report.valid.unwrap_or(true),
+            "latitude": position.map(|p| p.lat),
+            "longitude": position.map(|p| p.lon),
+            "speed": report.speed_mps.map_or(0.0, |v| f64::from(v) * 3600.0 / 1852.0),
+            "course": report.heading_deg.unwrap_or(0.0),
+            "accuracy": report.accuracy.map_or(0.0, |a| a.0),
+            "attributes": report.moving.map_or(serde_json::json!({}), |moving| serde_json::json!({ "motion": moving })),
+        },
+        "device": { "name": report.unit.as_str(), "uniqueId": report.unit.as_str() },
+    }))
+}
+
+/// ISO 8601 with milliseconds and offset. Days to date after Howard Hinnant's `civil_from_days`.
+fn iso(at: UnixMillis, offset_minutes: i64) -> String {
+    let local = at.0 + offset_minutes * 60_000;
+    let (days, millis) = (local.div_euclid(86_400_000) + 719_468, local.rem_euclid(86_400_000));
+    let day_of_era = days.rem_euclid(146_097);
+    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let shifted = (5 * day_of_year + 2) / 153;
+    let (day, month) = (day_of_year - (153 * shifted + 2) / 5 + 1, if shifted < 10 { shifted + 3 } else { shifted - 9 });
+    let year = year_of_era + days.div_euclid(146_097) * 400 + i64::from(month <= 2);
+    let (hour, minute, second) = (millis / 3_600_000, millis / 60_000 % 60, millis / 1000 % 60);
+    let (sign, offset) = (if offset_minutes < 0 { '-' } else { '+' }, offset_minutes.abs());
+    format!(
+        "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{:03}{sign}{:02}:{:02}",
+        millis % 1000,
+        offset / 60,
+        offset % 60
+    )
+}
+
 #[derive(Serialize)]
 struct Own<'a> {
     unit: &'a str,
@@ -57,6 +100,12 @@ mod tests {
     use super::*;
     use crate::core::geo::Position;
     use crate::core::telemetry::CouplingState;
+
+    #[test]
+    fn iso_times_carry_their_offset() {
+        assert_eq!(iso(UnixMillis(1_774_746_000_000), 60), "2026-03-29T02:00:00.000+01:00");
+        assert_eq!(iso(UnixMillis(1_709_208_000_007), -570), "2024-02-29T02:30:00.007-09:30");
+    }
 
     #[test]
     fn only_what_is_present_is_written() {

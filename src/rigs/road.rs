@@ -51,6 +51,8 @@ pub enum Kind {
     Ramp,
     /// Straight across, slowly.
     Straight,
+    /// The course of a ferry.
+    Sea,
 }
 
 /// Where one has been and which way one looks: a road is continued from it.
@@ -90,6 +92,7 @@ impl Trace {
             Kind::Country => rng.range(14.0, 22.0),
             Kind::City => rng.range(8.0, 14.0),
             Kind::Ramp => rng.range(10.0, 14.0),
+            Kind::Sea => rng.range(7.0, 11.0),
             Kind::Yard | Kind::Straight => rng.range(2.0, 4.0),
         };
         while self.points.len() < wanted {
@@ -97,7 +100,7 @@ impl Trace {
             let drift = (self.bearing - course).sin();
             let side = if drift.abs() > 0.5 { -drift.signum() } else { rng.sign() };
             let straight = match kind {
-                Kind::Motorway => rng.range(200.0, 1500.0),
+                Kind::Motorway | Kind::Sea => rng.range(200.0, 1500.0),
                 Kind::Country => rng.range(50.0, 400.0),
                 Kind::City => rng.range(100.0, 350.0),
                 Kind::Yard => rng.range(10.0, 40.0),
@@ -105,7 +108,7 @@ impl Trace {
                 Kind::Straight => metres,
             };
             let (radius, angle) = match kind {
-                Kind::Motorway => (rng.range(800.0, 3000.0), rng.range(0.05, 0.5)),
+                Kind::Motorway | Kind::Sea => (rng.range(800.0, 3000.0), rng.range(0.05, 0.5)),
                 Kind::Country => (rng.range(100.0, 600.0), rng.range(0.1, 0.9)),
                 Kind::City => (rng.range(12.0, 20.0), if rng.chance(0.4) { 1.57 } else { 0.0 }),
                 Kind::Yard => (rng.range(11.0, 14.0), rng.range(1.0, 3.1)),

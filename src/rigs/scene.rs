@@ -122,8 +122,9 @@ impl Scene {
         self.items.push((at, rig, kind));
     }
 
-    /// Trailers may be dropped within so many metres of a place.
-    pub fn zone(&mut self, center: Position, radius: f64) {
+    /// Trailers may be dropped within so many metres of a point that lies `off` metres from a place.
+    pub fn zone(&mut self, place: Position, off: f64, radius: f64) {
+        let center = towards(place, self.rng.range(0.0, core::f64::consts::TAU), off);
         let zone = Zone { name: "Yard".to_owned(), shape: Shape::Circle { center, radius: Metres(radius) } };
         self.put(HEADER, 0, Kind::Zones(vec![zone]));
     }
@@ -270,6 +271,19 @@ impl Rig {
     /// Stands.
     pub fn wait(&mut self, seconds: f64) {
         self.t += seconds;
+    }
+
+    /// This trailer stands there, unhooked, as it always has.
+    pub fn stand(&mut self, index: usize, at: Position) {
+        if let Some(trailer) = self.trailers.get_mut(index) {
+            (trailer.motion, trailer.hooked) = (Motion::parked(at), false);
+        }
+    }
+
+    /// Lets go of the last trailer; says when.
+    pub fn unhook_last(&mut self) -> f64 {
+        self.trailers.iter_mut().next_back().map(|t| t.hooked = false).unwrap_or_default();
+        self.t
     }
 
     /// Lets go of everything; says when.

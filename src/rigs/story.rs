@@ -30,7 +30,7 @@ pub fn story(now: UnixMillis, seed: u64) -> Stream {
     drops.drive(City, 2_500.0);
     drops.drive(Yard, 120.0);
     drops.wait(60.0);
-    scene.zone(drops.first().motion.at(drops.t).position, 350.0);
+    scene.zone(drops.first().motion.at(drops.t).position, 100.0, 350.0);
     drops.unhook();
     drops.wait(60.0);
     drops.drive(Country, 40_000.0);

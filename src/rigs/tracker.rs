@@ -4,7 +4,7 @@ use core::ops::Range;
 use core::time::Duration;
 
 use super::rng::Rng;
-use super::road::{Motion, towards};
+use super::road::{Motion, offset, towards};
 use crate::core::geo::{Metres, Position};
 use crate::core::id::UnitId;
 use crate::core::telemetry::Report;
@@ -81,14 +81,15 @@ impl Tracker {
         let (mut error, mut last, mut held) = ((0.0, 0.0), f64::NEG_INFINITY, None);
         let mut t = during.start + rng.range(0.0, 1.0) * self.moving.min(60.0);
         while t < during.end {
-            let (fixed, awake) = self.fixed(t, &movements);
+            let fixed = if self.whole { t.round() } else { t };
+            let awake = movements.iter().any(|m| m.0 <= t && t < m.1 + STAYS_AWAKE);
             let truth = motion.at(fixed);
             let rolls = truth.speed > 0.3;
             let keep = (-(fixed - last) / CORRELATION).exp();
             let fresh = self.sigma * (1.0 - keep * keep).sqrt();
             error = (error.0 * keep + fresh * rng.normal(), error.1 * keep + fresh * rng.normal());
             last = fixed;
-            let mut position = super::road::offset(truth.position, error.0, error.1);
+            let mut position = offset(truth.position, error.0, error.1);
             if self.holds && !rolls {
                 position = *held.get_or_insert(position);
             } else {
@@ -111,11 +112,6 @@ impl Tracker {
             t = woken.map_or(ticks, |begun| ticks.min(begun + rng.range(2.0, 30.0)));
         }
         Feed { start, heard, rng }
-    }
-
-    /// The time of the fix nearest to `t`, and whether the tracker is awake.
-    fn fixed(&self, t: f64, movements: &[(f64, f64)]) -> (f64, bool) {
-        (if self.whole { t.round() } else { t }, movements.iter().any(|m| m.0 <= t && t < m.1 + STAYS_AWAKE))
     }
 }
 
@@ -200,6 +196,26 @@ impl Feed {
         self.edit(window, |report, _| report.position = report.position.map(|p| towards(p, course, metres)));
     }
 
+    /// Fixes off by normal errors of so many metres (root mean square distance).
+    pub fn noise(&mut self, window: Range<f64>, metres: f64) {
+        let axis = metres / core::f64::consts::SQRT_2;
+        self.edit(window, |report, rng| {
+            report.position = report.position.map(|p| offset(p, axis * rng.normal(), axis * rng.normal()));
+        });
+    }
+
+    /// At most one report in so many seconds.
+    pub fn thin(&mut self, window: Range<f64>, every: f64) {
+        let mut last = f64::NEG_INFINITY;
+        self.heard.retain(|h| {
+            let keep = !window.contains(&h.at) || h.at - last >= every;
+            if keep {
+                last = h.at;
+            }
+            keep
+        });
+    }
+
     /// Now and then one fix off by so many metres in any direction.
     pub fn spikes(&mut self, chance: f64, metres: f64) {
         self.edit(f64::MIN..f64::MAX, |report, rng| {
@@ -214,9 +230,11 @@ impl Feed {
     pub fn duplicate(&mut self, chance: f64, copies: u32, delay: f64) {
         let mut again = Vec::new();
         for heard in &self.heard {
-            while_chance(&mut self.rng, chance, copies, |rng| {
-                again.push(Heard { got: heard.got + rng.range(0.0, delay), ..heard.clone() });
-            });
+            let mut left = copies;
+            while left > 0 && self.rng.chance(chance) {
+                left -= 1;
+                again.push(Heard { got: heard.got + self.rng.range(0.0, delay), ..heard.clone() });
+            }
         }
         self.heard.append(&mut again);
     }
@@ -250,13 +268,4 @@ impl Feed {
 pub fn after(start: UnixMillis, seconds: f64) -> UnixMillis {
     let span = Duration::from_millis((seconds.abs() * 1000.0).round() as u64);
     if seconds < 0.0 { start - span } else { start + span }
-}
-
-fn while_chance(rng: &mut Rng, chance: f64, times: u32, mut act: impl FnMut(&mut Rng)) {
-    for _ in 0..times {
-        if !rng.chance(chance) {
-            break;
-        }
-        act(rng);
-    }
 }
