@@ -4,9 +4,10 @@ use core::ops::RangeInclusive;
 use core::time::Duration;
 use std::path::Path;
 
-use super::{Config, Fields, Format, Telemetry};
+use super::Config;
 use crate::core::time::duration;
 use crate::core::zone::Zone;
+use crate::formats::Source;
 
 /// Longest path of a Unix socket on Linux (`sun_path` less its NUL).
 const MAX_SOCKET_PATH: usize = 107;
@@ -67,60 +68,11 @@ fn mqtt(config: &Config, found: &mut Problems) {
     }
 }
 
-fn telemetry(index: usize, telemetry: &Telemetry, earlier: &[Telemetry], found: &mut Problems) {
-    let key = |name: &str| format!("telemetry[{index}].{name}");
-    let Telemetry { topic, format, unit, fields } = telemetry;
-    found.unless(is_topic_filter(topic), key("topic"), || {
-        format!("\"{topic}\" is not an MQTT topic filter; + stands alone in its level, # alone in the last one, like \"fleet/+/telemetry\"")
-    });
-    found.unless(earlier.iter().all(|other| other.topic != *topic), key("topic"), || {
+/// A source is checked by itself as it is read; what is left is that no two read the same.
+fn telemetry(index: usize, source: &Source, earlier: &[Source], found: &mut Problems) {
+    let topic = source.filter.as_str();
+    found.unless(earlier.iter().all(|other| other.filter != source.filter), format!("telemetry[{index}].topic"), || {
         format!("\"{topic}\" is read by an earlier [[telemetry]] already; the first one counts, remove one")
-    });
-    if let Some(unit) = unit {
-        found.unless(is_topic_level(unit), key("unit"), || {
-            format!("\"{unit}\" is not a topic level; write \"topic[1]\" for the second level, \"topic[-1]\" for the last")
-        });
-    }
-    match (format, fields) {
-        (Format::Fields, Some(fields)) => self::fields(index, fields, unit.is_some(), found),
-        (Format::Fields, None) => found.add(
-            key("fields"),
-            "is required with format = \"fields\"; write fields = { unit = \"/id\", time = \"/ts\", lat = \"/lat\", lon = \"/lon\" }",
-        ),
-        (Format::Gladhand | Format::OwnTracks | Format::Traccar | Format::Teltonika | Format::Flespi, Some(_)) => {
-            found.add(key("fields"), "goes only with format = \"fields\"");
-        }
-        (Format::Gladhand | Format::OwnTracks | Format::Traccar | Format::Teltonika | Format::Flespi, None) => {}
-    }
-}
-
-fn fields(index: usize, fields: &Fields, unit_from_topic: bool, found: &mut Problems) {
-    let Fields { preset, unit, time, time_unit, lat, lon, speed, speed_unit, heading, hdop, accuracy, valid, moving } = fields;
-    let key = |name: &str| format!("telemetry[{index}].fields.{name}");
-    for (name, pointer, required) in [
-        ("unit", unit, preset.is_none() && !unit_from_topic),
-        ("time", time, preset.is_none()),
-        ("lat", lat, preset.is_none()),
-        ("lon", lon, preset.is_none()),
-        ("speed", speed, speed_unit.is_some()),
-        ("heading", heading, false),
-        ("hdop", hdop, false),
-        ("accuracy", accuracy, false),
-        ("valid", valid, false),
-        ("moving", moving, false),
-    ] {
-        match pointer {
-            Some(text) => found.unless(text.starts_with('/'), key(name), || {
-                format!("\"{text}\" is not a JSON pointer; it begins with /, like \"/location/latitude\"")
-            }),
-            None => found.unless(!required, key(name), || "is required; write a JSON pointer like \"/lat\"".to_owned()),
-        }
-    }
-    found.unless(time.is_none() || time_unit.is_some(), key("time_unit"), || {
-        "is required; write \"s\", \"ms\" or \"iso\"".to_owned()
-    });
-    found.unless(speed.is_none() || speed_unit.is_some(), key("speed_unit"), || {
-        "is required; write \"m/s\", \"km/h\", \"mph\" or \"knots\"".to_owned()
     });
 }
 
@@ -128,7 +80,7 @@ fn separation(config: &Config, found: &mut Problems) {
     let s = &config.separation;
     found.number("separation.apart_m", s.apart_m.0, 10.0..=10_000.0);
     found.number("separation.together_m", s.together_m.0, 1.0..=10_000.0);
-    found.number("separation.rig_length_m", s.rig_length_m.0, 1.0..=200.0);
+    found.number("separation.rig_length_m", s.rig_length_m.0, 0.0..=200.0);
     found.unless(s.together_m.0 < s.apart_m.0, "separation.together_m", || {
         format!("{} m is not less than separation.apart_m = {} m; between the two nothing changes", s.together_m.0, s.apart_m.0)
     });

@@ -74,6 +74,13 @@ pub struct Decoder {
     layout: Layout,
 }
 
+impl Default for Decoder {
+    /// Of gladhand's own format.
+    fn default() -> Self {
+        Self { format: Format::Gladhand, unit: UnitFrom::Payload, layout: Layout::fixed(gladhand::KEYS) }
+    }
+}
+
 impl Decoder {
     /// A decoder. `unit` overrides where the format has its unit id.
     ///

@@ -51,6 +51,13 @@ pub enum BadFilter {
     Shared,
 }
 
+impl Default for Filter {
+    /// Where units report by default.
+    fn default() -> Self {
+        Self("fleet/+/telemetry".into())
+    }
+}
+
 impl Filter {
     /// Whether a topic is meant. No allocation.
     #[must_use]

@@ -34,6 +34,15 @@ pub struct Source {
     written: Written,
 }
 
+impl Default for Source {
+    /// gladhand's own format on `fleet/+/telemetry`.
+    fn default() -> Self {
+        let filter = Filter::default();
+        let written = Written { topic: filter.clone(), format: Name::Gladhand, unit: None, preset: None, fields: None };
+        Self { filter, decoder: Decoder::default(), written }
+    }
+}
+
 /// Why a telemetry source cannot be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadSource {

@@ -84,7 +84,7 @@ impl Shell {
         keeper.commit(restored.changes, &mut notify).await;
 
         let server = Server::start(&config.api.socket).map_err(|why| CannotStart::Socket(why.to_string()))?;
-        let topics = config.topics();
+        let topics = loaded.topics();
         let will = Will { topic: topics.health().to_owned(), payload: health::down(pid, machine.session()).into() };
         let router = loaded.router();
         let filters = router.filters().map(|filter| filter.as_str().to_owned()).chain(topics.filters()).collect();
@@ -168,19 +168,22 @@ impl Shell {
     pub fn reload(&mut self) {
         self.notify.reloading();
         match self.loaded.again() {
-            Ok(loaded) => {
-                for key in self.loaded.config.needs_restart(&loaded.config) {
-                    warn!("{key} has changed; that takes effect with the next start");
+            Ok((loaded, kept)) => {
+                for key in kept {
+                    warn!("{key} has changed in the configuration; that takes effect with the next start");
                 }
                 self.loaded = loaded;
-                self.router = self.loaded.router();
                 self.vendor.replace(client(&self.loaded));
                 let now = self.clock.now();
                 self.machine.handle(Input::Configure(Box::new(self.loaded.settings())), now);
                 self.machine.handle(Input::Ready(self.vendor.ready()), now);
                 info!("configuration and roster read again");
             }
-            Err(why) => error!("configuration not taken over, all stays as it was: {why}"),
+            Err(wrong) => {
+                for why in wrong {
+                    error!("configuration not taken over, all stays as it was: {why}");
+                }
+            }
         }
         self.notify.ready();
     }
@@ -197,7 +200,7 @@ impl Shell {
         let Self { loaded, machine, link, inbox, server, .. } = self;
         server.stop().await;
         let down = health::down(std::process::id(), machine.session());
-        if !link.goodbye(inbox, loaded.config.topics().health(), down).await {
+        if !link.goodbye(inbox, loaded.topics().health(), down).await {
             info!("the broker did not take our goodbye; it publishes the will");
         }
         info!("stopped");
@@ -315,7 +318,7 @@ fn client(loaded: &Loaded) -> Result<Client, Unready> {
     if settings.agent_phone_number_id.is_empty() {
         return Err(("no_agent_phone_number_id", "elevenlabs.agent_phone_number_id is not set".to_owned()));
     }
-    let key = loaded.api_key().map_err(|why| ("bad_api_key", why))?;
+    let key = loaded.api_key(|warning| warn!("{warning}")).map_err(|why| ("bad_api_key", why))?;
     let key = key.ok_or_else(|| ("no_api_key", "there is no API key".to_owned()))?;
     Client::new(settings, key).map_err(|why| ("no_vendor_client", why.to_string()))
 }

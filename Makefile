@@ -1,0 +1,53 @@
+# gladhand: `make demo` shows the whole story, `make test` runs every test. Both install what is missing.
+
+CARGO  ?= cargo
+TARGET := $(abspath $(or $(CARGO_TARGET_DIR),target))
+SDK    := $(TARGET)/venv
+SUDO   := $(if $(filter 0,$(shell id -u)),,sudo)
+
+export CARGO_TARGET_DIR := $(TARGET)
+
+.PHONY: help demo test lint docs ci nightly bench deps sdk clean
+
+help: ## what there is
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: deps ## one machine, no account: from a trailer left behind to one phone call
+	$(CARGO) run --quiet --locked -- demo
+
+test: deps sdk ## every test: unit, property, integration, the vendor's own SDK
+	@tests/summary $(CARGO) test --locked --no-fail-fast
+
+lint: deps ## format and clippy, warnings denied
+	$(CARGO) fmt --check
+	$(CARGO) clippy --locked --all-targets -- -D warnings
+	$(CARGO) clippy --locked --all-targets --no-default-features -- -D warnings
+
+docs: deps ## the documentation builds without a warning
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps --document-private-items
+
+ci: lint docs test ## what must hold for every change
+
+# Debian's packages that building and testing need, and the file by which each is known to be there.
+deps:
+	@missing=""; \
+	test -x /usr/sbin/mosquitto || command -v mosquitto >/dev/null || missing="$$missing mosquitto"; \
+	command -v pkg-config >/dev/null || missing="$$missing pkg-config"; \
+	command -v cc >/dev/null || missing="$$missing gcc libc6-dev"; \
+	pkg-config --exists libsystemd 2>/dev/null || missing="$$missing libsystemd-dev"; \
+	test -e /etc/ssl/certs/ca-certificates.crt || missing="$$missing ca-certificates"; \
+	test -z "$$missing" || { echo "installing$$missing"; \
+		$(SUDO) apt-get update -qq && $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing >/dev/null; }
+
+# The vendor's SDK for Python, the second opinion on every byte that we send.
+sdk: $(SDK)/ready
+
+$(SDK)/ready:
+	@python3 -c 'import venv, ensurepip' 2>/dev/null || { \
+		$(SUDO) apt-get update -qq && $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq python3-venv >/dev/null; }
+	python3 -m venv $(SDK)
+	$(SDK)/bin/pip install --quiet --disable-pip-version-check 'elevenlabs>=2.78,<3'
+	@touch $@
+
+clean: ## forget everything that was built
+	$(CARGO) clean
