@@ -86,7 +86,7 @@ fn a_broken_configuration_is_told_by_file_line_and_key() {
             "[separation]\napart_m = 70",
             "3: separation.together_m: 75 m is not less than separation.apart_m = 70 m; between the two nothing changes",
         ),
-        ("[separation]\napart_m = nan", "4: separation.apart_m: NaN is out of range; write 10 to 10000"),
+        ("[separation]\napart_m = inf", "4: separation.apart_m: inf is out of range; write 10 to 10000"),
         (
             "[separation]\nalarm_age = \"1m\"",
             "3: separation.apart_for: 2m is not less than separation.alarm_age = 1m: nothing would ever alarm",
