@@ -108,7 +108,7 @@ pub struct Now {
 pub mod duration {
     use core::time::Duration;
 
-    use serde::{Deserialize, Deserializer, Serializer};
+    use serde::{Deserializer, Serializer};
 
     /// Reads one duration.
     ///
@@ -155,7 +155,17 @@ pub mod duration {
     /// # Errors
     /// When the value is not a string that [`parse`] reads.
     pub fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<Duration, D::Error> {
-        parse(&String::deserialize(d)?).map_err(serde::de::Error::custom)
+        struct Visitor;
+        impl serde::de::Visitor<'_> for Visitor {
+            type Value = Duration;
+            fn expecting(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+                f.write_str("a duration like \"120s\", \"30m\" or \"2h\"")
+            }
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Duration, E> {
+                parse(text).map_err(E::custom)
+            }
+        }
+        d.deserialize_str(Visitor)
     }
 
     /// The same for a list of durations.

@@ -1,1 +1,9 @@
-//! The machine: service manager, journal, clock, signals.
+//! The machine: service manager, journal, clock, signals. The only folder that reads a clock.
+
+pub mod clock;
+pub mod journal;
+pub mod notify;
+pub mod signals;
+
+pub use clock::Clock;
+pub use signals::{Signal, Signals};

@@ -1,0 +1,83 @@
+//! The files in `config/` are what they claim to be: readable, complete, and equal to the defaults.
+
+use std::path::Path;
+
+use gladhand::config::{self, Config, roster};
+
+const EXAMPLE: &str = include_str!("../config/gladhand.toml");
+
+#[test]
+fn the_example_is_the_default_configuration_with_a_name() {
+    let example = config::parse(Path::new("gladhand.toml"), EXAMPLE).unwrap();
+    let mut expected = Config::default();
+    expected.gateway.id = "yard-7".to_owned();
+    assert_eq!(example, expected);
+}
+
+#[test]
+fn every_commented_line_is_the_default_or_an_example_that_reads() {
+    let uncommented = uncomment(EXAMPLE);
+    let mut all = config::parse(Path::new("gladhand.toml"), &uncommented).unwrap_or_else(|errors| panic!("{errors:?}"));
+    assert_eq!(all.telemetry.len(), 2);
+    assert_eq!(all.zones.len(), 1);
+    assert!(all.mqtt.username.is_some() && all.mqtt.password_file.is_some() && all.elevenlabs.api_key_file.is_some());
+    let mut expected = Config::default();
+    expected.gateway.id = "yard-7".to_owned();
+    // What is an example, not a default.
+    all.telemetry.truncate(1);
+    all.zones.clear();
+    all.telemetry[0].unit = None;
+    (all.mqtt.username, all.mqtt.password_file, all.elevenlabs.api_key_file) = (None, None, None);
+    assert_eq!(all, expected);
+}
+
+#[test]
+fn the_example_names_every_key_there_is() {
+    let full = uncomment(EXAMPLE);
+    let effective = toml::to_string(&Config::default()).unwrap();
+    let mut table = String::new();
+    for line in effective.lines() {
+        if line.starts_with('[') {
+            line.clone_into(&mut table);
+        } else if let Some((key, _)) = line.split_once(" = ").filter(|(key, _)| *key != "zone") {
+            let section = full.split(&format!("{table}\n")).nth(1).unwrap_or_else(|| panic!("{table} is missing"));
+            let section = section.split("\n[").next().unwrap();
+            assert!(section.lines().any(|line| line.starts_with(&format!("{key} = "))), "{table} {key}");
+        }
+    }
+}
+
+#[test]
+fn the_effective_configuration_reads_back_as_itself_and_masks_telephone_numbers() {
+    let text = format!("{EXAMPLE}\n[[zone]]\nname = \"Yard\"\npolygon = [[0, 0], [0, 1], [1, 1]]\n");
+    let config = config::parse(Path::new("gladhand.toml"), &text).unwrap();
+    let printed = toml::to_string(&config).unwrap();
+    assert_eq!(config::parse(Path::new("printed.toml"), &printed).unwrap(), config);
+    let text = "[gateway]\nid = \"y\"\n[dispatcher]\nphone = \"(212) 555-0123\"\n";
+    let config = config::parse(Path::new("gladhand.toml"), text).unwrap();
+    assert_eq!(config.dispatcher().unwrap().phone.expose(), "+12125550123");
+    let printed = toml::to_string(&config).unwrap();
+    assert!(printed.contains("phone = \"+1******0123\""), "{printed}");
+}
+
+#[test]
+fn the_roster_example_reads() {
+    let text = include_str!("../config/roster.toml");
+    let roster = roster::parse(Path::new("roster.toml"), text, "US").unwrap();
+    assert_eq!(&*roster.assignments[0].tractor, "T-001");
+    assert_eq!(&*roster.assignments[0].trailers[0], "R-001");
+    assert!(roster.assignments[0].driver.is_some() && roster.assignments[0].dispatcher.is_some());
+    assert_eq!(roster.trailers[0].interval, Some(std::time::Duration::from_secs(300)));
+    assert!(roster.trailers[0].wakes_on_motion);
+}
+
+/// Takes the `# ` off every line that is TOML behind it.
+fn uncomment(text: &str) -> String {
+    let is_toml = |line: &str| {
+        line.starts_with('[')
+            || line.split_once(" = ").is_some_and(|(key, _)| key.bytes().all(|b| b.is_ascii_lowercase() || b == b'_'))
+    };
+    text.lines()
+        .map(|line| line.strip_prefix("# ").filter(|rest| is_toml(rest)).unwrap_or(line))
+        .fold(String::new(), |all, line| all + line + "\n")
+}
