@@ -3,8 +3,10 @@
 
 use core::time::Duration;
 
+use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::calls::prompt;
 use super::id::{CallSid, UnitId};
 
 /// One question or order.
@@ -34,16 +36,35 @@ pub enum Ask {
     /// The open and suspected violations, as `{"violations":[…]}`.
     Violations,
     /// Somebody knows of the violation of this tractor.
-    Acknowledge {
-        /// Whose violation.
-        tractor: UnitId,
-        /// Quiet for this long; for the rest of the episode when `None`.
-        minutes: Option<u32>,
-        /// Who says so; empty when unknown.
-        by: String,
-    },
+    Acknowledge(UnitId, Acknowledgement),
     /// Assignments, zones and trailers in effect, and where each came from.
     Roster,
+}
+
+/// The body of an acknowledgement, by HTTP as by MQTT: `{"minutes":30,"by":"…"}`, both optional.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+pub struct Acknowledgement {
+    /// Quiet for this long; for the rest of the episode when absent.
+    #[serde(default)]
+    pub minutes: Option<u32>,
+    /// Who says so; empty when unknown.
+    #[serde(default)]
+    pub by: String,
+}
+
+impl Acknowledgement {
+    /// Reads the body; an empty one is an acknowledgement by nobody in particular, for the rest of the episode.
+    ///
+    /// # Errors
+    /// When it is neither empty nor such an object.
+    pub fn read(body: &[u8]) -> Result<Self, String> {
+        if body.trim_ascii().is_empty() {
+            return Ok(Self::default());
+        }
+        let read: Self = serde_json::from_slice(body)
+            .map_err(|_| "an acknowledgement is {\"minutes\": 30, \"by\": \"somebody\"}, both optional, or empty".to_owned())?;
+        Ok(Self { by: prompt::clean(&read.by, 100), ..read })
+    }
 }
 
 /// The answer to an [`Ask`].
@@ -66,5 +87,19 @@ impl Answer {
     #[must_use]
     pub fn error(status: u16, why: &str) -> Self {
         Self { status, body: json!({ "error": why }) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_acknowledgement_may_be_empty_but_not_garbled() {
+        let read = |body: &str| Acknowledgement::read(body.as_bytes());
+        assert_eq!(read(" \n"), Ok(Acknowledgement { minutes: None, by: String::new() }));
+        assert_eq!(read(r#"{"minutes":30,"by":" An\na "}"#), Ok(Acknowledgement { minutes: Some(30), by: "An a".into() }));
+        assert!(read("30").is_err());
+        assert!(read(r#"{"minutes":-1}"#).is_err());
     }
 }
