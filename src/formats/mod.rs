@@ -113,8 +113,8 @@ impl Decoder {
     /// Reads one message and hands each report in it to `each`.
     ///
     /// # Errors
-    /// Why the payload was refused. Where it holds several messages, the good ones are handed over all the same and the
-    /// error is that of the first bad one.
+    /// Why the payload was refused. Where it holds several messages, the good ones are handed over all the same, and the
+    /// error tells where the JSON breaks, or else of the first bad one.
     pub fn decode(&self, topic: &str, payload: &[u8], each: &mut dyn FnMut(Report)) -> Result<Decoded, Reject> {
         if payload.len() > MAX_PAYLOAD {
             return Err(Reject::TooLarge { bytes: payload.len() });
