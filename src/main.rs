@@ -1,5 +1,9 @@
-//! gladhand
+//! gladhand's command line.
 
 #![forbid(unsafe_code)]
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    gladhand::cli::main()
+}

@@ -158,24 +158,9 @@ fn elevenlabs(config: &Config, found: &mut Problems) {
     }
 }
 
-/// MQTT 5 section 4.7.
-fn is_topic_filter(text: &str) -> bool {
-    let levels = text.split('/').count();
-    is_utf8_string(text)
-        && text.split('/').enumerate().all(|(index, level)| match level {
-            "+" => true,
-            "#" => index + 1 == levels,
-            _ => !level.contains(['+', '#']),
-        })
-}
-
 /// What MQTT takes for a topic, and nothing that hides in a log line.
 fn is_utf8_string(text: &str) -> bool {
     (1..=65_535).contains(&text.len()) && !text.chars().any(char::is_control)
-}
-
-fn is_topic_level(text: &str) -> bool {
-    text.strip_prefix("topic[").and_then(|rest| rest.strip_suffix(']')).is_some_and(|level| level.parse::<i8>().is_ok())
 }
 
 fn is_safe_base_url(url: &str) -> bool {

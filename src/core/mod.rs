@@ -8,7 +8,7 @@ pub mod control;
 pub mod geo;
 pub mod health;
 pub mod id;
-//pub mod machine;
+pub mod machine;
 pub mod outbox;
 pub mod phone;
 pub mod record;

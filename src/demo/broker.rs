@@ -52,7 +52,11 @@ impl Broker {
 
 /// Debian keeps it where the path of ordinary users does not lead.
 fn program() -> PathBuf {
-    ["/usr/sbin/mosquitto", "/usr/local/sbin/mosquitto"].iter().map(PathBuf::from).find(|path| path.exists()).unwrap_or_else(|| "mosquitto".into())
+    ["/usr/sbin/mosquitto", "/usr/local/sbin/mosquitto"]
+        .iter()
+        .map(PathBuf::from)
+        .find(|path| path.exists())
+        .unwrap_or_else(|| "mosquitto".into())
 }
 
 fn free_port() -> std::io::Result<u16> {

@@ -56,7 +56,8 @@ socket = "{socket}"
 
     /// Starts it; what it says goes to a file.
     pub fn start(&self) -> Result<Running, DemoError> {
-        let log = doing("opening the daemon's log", File::options().create(true).append(true).open(self.dir.join("gladhand.log")))?;
+        let log =
+            doing("opening the daemon's log", File::options().create(true).append(true).open(self.dir.join("gladhand.log")))?;
         let mut command = Command::new(doing("finding this program", std::env::current_exe())?);
         command.arg("run").arg("--config").arg(self.dir.join("gladhand.toml"));
         command.env("ELEVENLABS_API_KEY", standin::KEY).env_remove("CREDENTIALS_DIRECTORY").env_remove("NOTIFY_SOCKET");

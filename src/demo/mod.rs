@@ -13,7 +13,7 @@ use std::{fs, io};
 use serde_json::Value;
 use tokio::time::sleep;
 
-use crate::core::time::UnixMillis;
+use crate::host::clock::Clock;
 use crate::rigs::payload::to_payload;
 use crate::rigs::{Kind, Stream, story::story};
 use crate::standin::{Life, Post, StandIn};
@@ -69,7 +69,8 @@ async fn show(dir: PathBuf) -> Result<bool, DemoError> {
     heading("A broker, a vendor that is not there yet, and gladhand");
     let broker = Broker::start(&dir.join("broker")).await?;
     say(&format!("mosquitto listens on 127.0.0.1:{}.", broker.port()));
-    let mut vendor = doing("starting the stand-in for the vendor", StandIn::start(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await)?;
+    let mut vendor =
+        doing("starting the stand-in for the vendor", StandIn::start(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await)?;
     vendor.set_life(Life { ringing: Duration::from_secs(2), talking: Duration::from_secs(6), ..Life::default() });
     vendor.down().await;
     say(&format!("The stand-in for ElevenLabs will be {}; for now nothing listens there: no uplink.", vendor.base_url()));
@@ -83,13 +84,16 @@ async fn show(dir: PathBuf) -> Result<bool, DemoError> {
     heading("24 minutes on the road, in a few seconds");
     say("T-101 hauls R-101 with a poor receiver. T-102 leaves R-102 in an authorised yard.");
     say("T-103 stops at a truck stop, and leaves without R-103.");
-    let now = UnixMillis::from_secs_f64(unix_now()).unwrap_or_default();
-    let stream = story(now, SEED);
+    let stream = story(Clock::new(None).now().wall, SEED);
     feed(&mut watch, &stream, SHOWN_IN).await?;
-    let finding = watch.message("the violation", |topic, said| topic == "gladhand/violations/T-103" && is(said, "/event", "opened")).await?;
+    let finding = watch
+        .message("the violation", |topic, said| topic == "gladhand/violations/T-103" && is(said, "/event", "opened"))
+        .await?;
     say("gladhand says on gladhand/violations/T-103:");
     json(&finding);
-    let call = watch.message("the call to be owed", |topic, said| topic.starts_with("gladhand/calls/") && is(said, "/driver/id", "DR103")).await?;
+    let call = watch
+        .message("the call to be owed", |topic, said| topic.starts_with("gladhand/calls/") && is(said, "/driver/id", "DR103"))
+        .await?;
     let call_sid = call.pointer("/call_sid").and_then(Value::as_str).unwrap_or_default().to_owned();
     say(&format!("The call is owed: {call_sid}. There is no uplink, so it waits."));
     watch.health("health to say so", |health| is(health, "/uplink", "offline") && is(health, "/calls/pending", 1)).await?;
@@ -99,7 +103,9 @@ async fn show(dir: PathBuf) -> Result<bool, DemoError> {
     say("gladhand is gone. Nothing but its store knows of the call now.");
     let running = daemon.start()?;
     let health = watch
-        .health("the second session", |health| is(health, "/session", 2) && is(health, "/calls/pending", 1) && is(health, "/uplink", "offline"))
+        .health("the second session", |health| {
+            is(health, "/session", 2) && is(health, "/calls/pending", 1) && is(health, "/uplink", "offline")
+        })
         .await?;
     say("Started again; the call is still owed:");
     json(&health);
@@ -113,7 +119,8 @@ async fn show(dir: PathBuf) -> Result<bool, DemoError> {
         json(&serde_json::from_str(&post.body).unwrap_or_default());
     }
     say("The driver's telephone rings.");
-    let ended = watch.message("the call to end", |topic, said| topic.ends_with(&call_sid) && is(said, "/state", "concluded")).await?;
+    let ended =
+        watch.message("the call to end", |topic, said| topic.ends_with(&call_sid) && is(said, "/state", "concluded")).await?;
     say("The call is over:");
     json(&ended);
 
@@ -210,10 +217,6 @@ fn total(health: &Value) -> u64 {
 /// Whether a value stands at a place.
 fn is(value: &Value, pointer: &str, expected: impl Into<Value>) -> bool {
     value.pointer(pointer) == Some(&expected.into())
-}
-
-fn unix_now() -> f64 {
-    crate::host::clock::Clock::start().now().wall.as_secs_f64()
 }
 
 fn heading(words: &str) {

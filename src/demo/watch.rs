@@ -113,8 +113,7 @@ impl Watch {
                 }
                 self.link.ack(message);
             }
-            
-            
+
             LinkEvent::Connected { .. }
             | LinkEvent::Subscribed
             | LinkEvent::Disconnected { .. }

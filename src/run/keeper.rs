@@ -7,8 +7,8 @@ use tokio::task::spawn_blocking;
 use tokio::time::sleep;
 use tracing::{error, info, warn};
 
+use super::service::Service;
 use crate::core::record::{Change, Entry};
-use crate::host::notify::Notify;
 use crate::store::{Health, Opened, Store, StoreError};
 
 /// After a failed write the store is opened again this often.
@@ -40,7 +40,7 @@ impl Keeper {
 
     /// Returns when `changes` are durable. While the disk takes nothing, nothing else happens: what the changes stand for
     /// must not be announced, dialled or acknowledged. A single record that the store cannot take is given up, loudly.
-    pub async fn commit(&mut self, mut changes: Vec<Change>, notify: &mut Notify) {
+    pub async fn commit(&mut self, mut changes: Vec<Change>, service: &mut Service) {
         let mut failed = false;
         while !changes.is_empty() {
             let store = match self.store.take() {
@@ -49,8 +49,7 @@ impl Keeper {
                     Ok(store) => store,
                     Err(why) => {
                         error!("store: cannot be opened again, everything waits for it: {why}");
-                        notify.status("the store cannot be written; everything waits for it");
-                        notify.alive();
+                        service.status("the store cannot be written; everything waits for it");
                         sleep(REOPEN_EVERY).await;
                         continue;
                     }
@@ -105,7 +104,9 @@ fn refused(change: &Change, why: &StoreError) -> bool {
     match why {
         StoreError::BadKey(key) => change.key.starts_with(key.as_str()),
         StoreError::TooLarge { key, .. } => change.key == *key,
-        StoreError::Locked(_) | StoreError::Newer { .. } | StoreError::Io { .. } | StoreError::Engine(_) | StoreError::Dead => false,
+        StoreError::Locked(_) | StoreError::Newer { .. } | StoreError::Io { .. } | StoreError::Engine(_) | StoreError::Dead => {
+            false
+        }
     }
 }
 

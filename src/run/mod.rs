@@ -11,16 +11,17 @@
 //! this loop and nowhere else.
 
 mod keeper;
+mod service;
 mod shell;
 mod telling;
 mod vendor;
 
-use tokio::time::sleep_until;
+use tokio::time::sleep;
 
 use crate::config::Loaded;
 use crate::host::signals::{Signal, Signals};
 use crate::store::StoreError;
-use shell::{Happened, Shell};
+use shell::Shell;
 
 /// Inputs handled together at most: the time for it is what an order may be late by.
 const BATCH: usize = 256;
@@ -48,11 +49,11 @@ pub enum CannotStart {
 /// When it cannot start. A missing key, an unreachable broker or a refused account are no such reasons: it runs degraded
 /// and says so.
 pub async fn run(loaded: Loaded) -> Result<(), CannotStart> {
-    let mut signals = Signals::listen().map_err(CannotStart::Signals)?;
+    let mut signals = Signals::new().map_err(CannotStart::Signals)?;
     let mut shell = Shell::start(loaded).await?;
     loop {
         let mut batch = Vec::new();
-        let wake_at = shell.wake_at();
+        let wake_in = shell.wake_in();
         tokio::select! {
             biased;
             signal = signals.next() => match signal {
@@ -60,7 +61,7 @@ pub async fn run(loaded: Loaded) -> Result<(), CannotStart> {
                 Signal::Reload => shell.reload(),
             },
             happened = shell.happens() => batch.push(happened),
-            () = sleep_until(wake_at) => {}
+            () = sleep(wake_in) => {}
         }
         while batch.len() < BATCH
             && let Some(happened) = shell.happened()

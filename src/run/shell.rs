@@ -3,28 +3,35 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use tokio::sync::oneshot;
-use tokio::time::{Instant, timeout_at};
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::timeout;
 use tracing::{error, info, warn};
 
+use super::CannotStart;
 use super::keeper::Keeper;
+use super::service::Service;
 use super::telling::tell;
 use super::vendor::{Answered, Unready, Vendor};
-use super::CannotStart;
-use crate::api::{Asked, Server};
+use crate::api::{self, Asked, Limits, Server};
 use crate::config::Loaded;
 use crate::core::control::Answer;
 use crate::core::health;
-use crate::core::machine::{Identity, Input, Machine, Output, Telling};
+use crate::core::machine::{Identity, Input, Machine, Output};
+use crate::core::outbox::Announcement;
 use crate::elevenlabs::Client;
 use crate::formats::Router;
 use crate::host::clock::Clock;
-use crate::host::notify::Notify;
-use crate::mqtt::{self, Inbox, Link, LinkEvent, Message, Ticket, Will};
+use crate::mqtt::{self, Inbox, Link, LinkEvent, Message, NotSent, Ticket, Will};
 use crate::store;
 
 /// For the answers of POSTs that are under way when the daemon is told to stop.
 const LAST_ANSWERS: Duration = Duration::from_secs(2);
+
+/// Questions on the control socket that may wait for the main loop.
+const ASKED_AT_ONCE: usize = 64;
+
+/// Longest time without a look around.
+const LOOK_EVERY: Duration = Duration::from_secs(60);
 
 /// Publishes without a ticket of the core's: health.
 const NO_TICKET: Ticket = Ticket(u64::MAX - 1);
@@ -43,7 +50,7 @@ pub enum Happened {
 pub struct Shell {
     loaded: Loaded,
     clock: Clock,
-    notify: Notify,
+    service: Service,
     machine: Machine,
     keeper: Keeper,
     router: Router,
@@ -52,6 +59,7 @@ pub struct Shell {
     session_present: bool,
     vendor: Vendor,
     server: Server,
+    asks: mpsc::Receiver<Asked>,
     waiting: BTreeMap<u64, oneshot::Sender<Answer>>,
     asked: u64,
     dialing: usize,
@@ -63,7 +71,7 @@ impl Shell {
     pub async fn start(loaded: Loaded) -> Result<Self, CannotStart> {
         let config = &loaded.config;
         let (mut keeper, entries, found) = Keeper::open(config.gateway.state_dir.clone()).await?;
-        let clock = Clock::start();
+        let mut clock = Clock::new(Machine::last_start(&entries));
         let now = clock.now();
         let identity = Identity { pid: std::process::id(), version: env!("CARGO_PKG_VERSION"), nonce: nonce() };
         let pid = identity.pid;
@@ -78,12 +86,15 @@ impl Shell {
         }
         let vendor = Vendor::new(client(&loaded));
         machine.handle(Input::Ready(vendor.ready()), now);
-        let mut notify = Notify::new();
+        let mut service = Service::new();
         // The start is counted before anybody can hear of it: the will names it.
         let restored = drain(&mut machine);
-        keeper.commit(restored.changes, &mut notify).await;
+        keeper.commit(restored.changes, &mut service).await;
 
-        let server = Server::start(&config.api.socket).map_err(|why| CannotStart::Socket(why.to_string()))?;
+        let (sender, asks) = mpsc::channel(ASKED_AT_ONCE);
+        let socket = &config.api.socket;
+        let server = api::serve(socket, sender, Limits::default()).await;
+        let server = server.map_err(|why| CannotStart::Socket(format!("{}: {why}", socket.display())))?;
         let topics = loaded.topics();
         let will = Will { topic: topics.health().to_owned(), payload: health::down(pid, machine.session()).into() };
         let router = loaded.router();
@@ -94,7 +105,7 @@ impl Shell {
         let mut shell = Self {
             loaded,
             clock,
-            notify,
+            service,
             machine,
             keeper,
             router,
@@ -103,29 +114,30 @@ impl Shell {
             session_present: false,
             vendor,
             server,
+            asks,
             waiting: BTreeMap::new(),
             asked: 0,
             dialing: 0,
             status: String::new(),
         };
         shell.perform(restored.effects);
-        shell.notify.ready();
+        shell.service.ready();
         Ok(shell)
     }
 
-    /// When to look again although nothing happens: the core's deadline or the watchdog's.
-    pub fn wake_at(&self) -> Instant {
+    /// How long to wait although nothing happens: the core's next deadline or the watchdog's.
+    pub fn wake_in(&mut self) -> Duration {
         let now = self.clock.now();
-        let core = self.machine.next_deadline(now).map(|(at, _reason)| self.clock.instant(at));
-        let watchdog = self.notify.watchdog_due();
-        core.into_iter().chain(watchdog).min().unwrap_or_else(|| Instant::now() + Duration::from_secs(60))
+        let core = self.machine.next_deadline(now).map(|(at, _reason)| at);
+        let next = core.into_iter().chain(self.service.due()).min();
+        next.map_or(LOOK_EVERY, |at| at.0.saturating_sub(now.mono.0).min(LOOK_EVERY))
     }
 
     /// Waits for something to happen. Cancel safe.
     pub async fn happens(&mut self) -> Happened {
         tokio::select! {
             answered = self.vendor.answered() => Happened::Vendor(answered),
-            asked = self.server.asked() => Happened::Asked(asked),
+            Some(asked) = self.asks.recv() => Happened::Asked(asked),
             event = self.inbox.recv() => Happened::Link(event),
         }
     }
@@ -147,6 +159,8 @@ impl Shell {
                     }
                 }
                 Happened::Vendor(answered) => self.vendor_answered(answered),
+                // Whoever has been told that we are busy may ask again.
+                Happened::Asked(Asked { reply, .. }) if reply.is_closed() => {}
                 Happened::Asked(Asked { ask, reply }) => {
                     self.asked += 1;
                     self.waiting.insert(self.asked, reply);
@@ -156,17 +170,17 @@ impl Shell {
         }
         self.machine.handle(Input::Tick, now);
         let outputs = drain(&mut self.machine);
-        self.keeper.commit(outputs.changes, &mut self.notify).await;
+        self.keeper.commit(outputs.changes, &mut self.service).await;
         self.perform(outputs.effects);
         for message in done_with {
             self.link.ack(message);
         }
-        self.notify.alive();
+        self.service.alive(now.mono);
     }
 
     /// Reads configuration and roster again. A bad one changes nothing.
     pub fn reload(&mut self) {
-        self.notify.reloading();
+        self.service.reloading();
         match self.loaded.again() {
             Ok((loaded, kept)) => {
                 for key in kept {
@@ -185,17 +199,20 @@ impl Shell {
                 }
             }
         }
-        self.notify.ready();
+        self.service.ready();
     }
 
     /// Waits a little for the answers that are still out, says "down" and goes.
     pub async fn stop(mut self) {
-        self.notify.stopping();
-        let patience = Instant::now() + LAST_ANSWERS;
-        while self.dialing > 0
-            && let Ok(answered) = timeout_at(patience, self.vendor.answered()).await
-        {
-            self.turn(vec![Happened::Vendor(answered)]).await;
+        self.service.stopping();
+        let late = timeout(LAST_ANSWERS, async {
+            while self.dialing > 0 {
+                let answered = self.vendor.answered().await;
+                self.turn(vec![Happened::Vendor(answered)]).await;
+            }
+        });
+        if late.await.is_err() {
+            warn!("{} calls are still being dialled; their outcome is unknown to the next start", self.dialing);
         }
         let Self { loaded, machine, link, inbox, server, .. } = self;
         server.stop().await;
@@ -266,11 +283,19 @@ impl Shell {
         for effect in effects {
             match effect {
                 Output::Keep(_) => {}
-                Output::Publish { ticket, topic, payload, retain } => {
-                    let ticket = ticket.map_or(NO_TICKET, Ticket);
-                    if let Err(why) = self.link.publish(ticket, topic.as_str(), payload, retain) {
-                        // What has a ticket is published again with the next connection.
+                Output::Publish { ticket, announcement: Announcement { topic, payload } } => {
+                    if let Err(why) = self.link.publish(Ticket(ticket), topic.as_str(), payload, false) {
+                        // It stays in the outbox and goes out with the next connection.
                         warn!("broker: {topic} not published: {why}");
+                    }
+                }
+                Output::Health(health) => {
+                    self.service.health(&health);
+                    let payload = serde_json::json!(health).to_string();
+                    match self.link.publish(NO_TICKET, self.loaded.topics().health(), payload, true) {
+                        // Without a broker nobody listens; it is said again as soon as there is one.
+                        Ok(()) | Err(NotSent::Offline) => {}
+                        Err(why) => warn!("broker: health not published: {why}"),
                     }
                 }
                 Output::Dial(order) => {
@@ -332,8 +357,8 @@ fn client_id(gateway: &str) -> String {
 fn nonce() -> String {
     use std::hash::{BuildHasher, RandomState};
     const ALPHABET: [char; 32] = [
-        'a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i', 'j', 'k', 'm', 'n', 'p', 'q', 'r', 's', 't', 'u', 'v', 'w', 'x', 'y', 'z', '2',
-        '3', '4', '5', '6', '7', '8', '9',
+        'a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i', 'j', 'k', 'm', 'n', 'p', 'q', 'r', 's', 't', 'u', 'v', 'w', 'x', 'y', 'z',
+        '2', '3', '4', '5', '6', '7', '8', '9',
     ];
     let random = RandomState::new().hash_one(std::process::id());
     (0..8).filter_map(|n| ALPHABET.get((random >> (n * 5) & 31) as usize)).collect()

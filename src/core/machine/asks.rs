@@ -55,8 +55,8 @@ impl Machine {
                     .collect();
                 Answer::ok(json!({ "violations": violations }))
             }
-            Ask::Acknowledge { tractor, minutes, by } => {
-                let cancelled = self.acknowledge(tractor.clone(), minutes, &by, now);
+            Ask::Acknowledge(tractor, said) => {
+                let cancelled = self.acknowledge(tractor.clone(), said, now);
                 Answer::ok(json!({ "tractor": tractor, "calls_cancelled": cancelled }))
             }
             Ask::Roster => Answer::ok(self.roster()),

@@ -3,11 +3,12 @@
 
 use core::time::Duration;
 
-use super::{Machine, Output, Snooze, Telling, clip};
+use super::{Machine, Output, Snooze, Telling};
 use crate::core::calls::Cause;
 use crate::core::calls::prompt::{self, Audience, Point, PromptInput};
 use crate::core::calls::queue::{Owed, QueueOutput};
 use crate::core::calls::request::Request;
+use crate::core::control::Acknowledgement;
 use crate::core::id::{CallSid, DriverId, UnitId, ViolationId};
 use crate::core::outbox::OutboxOutput;
 use crate::core::roster::Driver;
@@ -50,12 +51,7 @@ impl Machine {
         while let Some(output) = self.outbox.poll_output() {
             self.out.push_back(match output {
                 OutboxOutput::Keep(change) => Output::Keep(change),
-                OutboxOutput::Publish { ticket, announcement } => Output::Publish {
-                    ticket: Some(ticket),
-                    topic: announcement.topic,
-                    payload: announcement.payload,
-                    retain: false,
-                },
+                OutboxOutput::Publish { ticket, announcement } => Output::Publish { ticket, announcement },
             });
         }
         self.answer_waiters(now);
@@ -139,8 +135,8 @@ impl Machine {
 
     /// Somebody knows of it: what waits is called off, and nobody is called about this tractor for `minutes`, or while the
     /// present episodes last. Returns how many calls were called off.
-    pub(super) fn acknowledge(&mut self, tractor: UnitId, minutes: Option<u32>, by: &str, now: Now) -> usize {
-        let by = clip(by, 64);
+    pub(super) fn acknowledge(&mut self, tractor: UnitId, said: Acknowledgement, now: Now) -> usize {
+        let Acknowledgement { minutes, by } = said;
         let open: Vec<ViolationId> =
             self.detector.episodes().filter(|f| f.tractor == tractor).map(|f| f.violation_id.clone()).collect();
         let waiting: Vec<_> = self
@@ -166,8 +162,7 @@ impl Machine {
 
     /// Says health when it is due, asked for, or has changed; changes that follow each other within a second are one.
     fn say_health(&mut self, now: Now) {
-        let due = now.mono >= self.health_due();
-        if !due || !self.link.connected {
+        if now.mono < self.health_due() {
             return;
         }
         let health = self.health(now);
@@ -177,12 +172,7 @@ impl Machine {
         if self.health_wanted || overdue || self.health_said.as_ref().is_none_or(|said| health.differs(said)) {
             self.health_wanted = false;
             self.health_said_at = now.mono;
-            self.out.push_back(Output::Publish {
-                ticket: None,
-                topic: self.settings.topics.health().to_owned(),
-                payload: serde_json::json!(health).to_string(),
-                retain: true,
-            });
+            self.out.push_back(Output::Health(Box::new(health.clone())));
             self.health_said = Some(health);
         }
     }

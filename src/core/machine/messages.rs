@@ -2,11 +2,11 @@
 
 use core::time::Duration;
 
-use serde::Deserialize;
 use serde_json::json;
 
 use super::{Machine, Seen, clip, receive};
 use crate::core::calls::request::{self, Refusal};
+use crate::core::control::Acknowledgement;
 use crate::core::id::{CallSid, UnitId};
 use crate::core::roster::Assignment;
 use crate::core::roster::book::Override;
@@ -22,14 +22,6 @@ const MAX_SEEN: usize = 10_000;
 
 /// The longest list of zones, in bytes: it is one record of the store, which takes 64 KiB.
 const MAX_ZONES: usize = 48 * 1024;
-
-/// `{"minutes":30,"by":"…"}`; both may be absent, and so may all of it.
-#[derive(Default, Deserialize)]
-struct Acknowledgement {
-    minutes: Option<u32>,
-    #[serde(default)]
-    by: String,
-}
 
 impl Machine {
     /// A message on one of our own topics. Whatever is wrong with it is said and nothing else comes of it.
@@ -49,9 +41,9 @@ impl Machine {
                 Ok(call_sid) => self.queue.cancel(&call_sid, "called off over MQTT", now).err().map(|why| why.to_string()),
                 Err(why) => Some(format!("the call_sid {why}")),
             },
-            Some(Inbound::Acknowledge(tractor)) => match (UnitId::new(tractor), read_acknowledgement(payload)) {
+            Some(Inbound::Acknowledge(tractor)) => match (UnitId::new(tractor), Acknowledgement::read(payload)) {
                 (Ok(tractor), Ok(said)) => {
-                    self.acknowledge(tractor, said.minutes, &said.by, now);
+                    self.acknowledge(tractor, said, now);
                     None
                 }
                 (Err(why), _) => Some(format!("the tractor {why}")),
@@ -148,13 +140,6 @@ impl Machine {
             }
         }
     }
-}
-
-fn read_acknowledgement(payload: &[u8]) -> Result<Acknowledgement, String> {
-    if payload.is_empty() {
-        return Ok(Acknowledgement::default());
-    }
-    serde_json::from_slice(payload).map_err(|why| clip(&why.to_string(), 200))
 }
 
 fn request_key(fingerprint: &str) -> String {

@@ -132,17 +132,15 @@ pub enum Input<'a> {
 pub enum Output {
     /// Make durable.
     Keep(Change),
-    /// Publish at QoS 1; the ticket is named in [`Input::Delivered`].
+    /// Publish at QoS 1.
     Publish {
-        /// Names the message.
-        ticket: Option<u64>,
-        /// Full topic.
-        topic: String,
-        /// JSON.
-        payload: String,
-        /// Whether the broker keeps it.
-        retain: bool,
+        /// To be named in [`Input::Delivered`].
+        ticket: u64,
+        /// What.
+        announcement: Announcement,
     },
+    /// Say how it stands: publish it, retained, if there is a broker, and tell the service manager.
+    Health(Box<Health>),
     /// One POST.
     Dial(Order),
     /// Ask the vendor how a call stands.
@@ -219,6 +217,14 @@ enum StoreFound {
     Quarantined,
 }
 
+/// A start of the daemon.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+struct Start {
+    session: u64,
+    /// Absent when the clock was not to be trusted.
+    at: Option<UnixMillis>,
+}
+
 /// A request that was taken, so that the same payload is not taken again.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Seen {
@@ -278,6 +284,12 @@ impl Machine {
         machine
     }
 
+    /// When gladhand was last started with a clock that was to be trusted: no right clock is before that.
+    #[must_use]
+    pub fn last_start(entries: &[Entry]) -> Option<UnixMillis> {
+        entries.iter().find(|entry| entry.key == "session").and_then(|entry| read::<Start>(entry)?.at)
+    }
+
     /// Takes back what the store holds, then counts this start and puts the roster into effect. Returns the keys of
     /// entries that could not be read; they stay in the store.
     pub fn restore(&mut self, entries: &[Entry], now: Now) -> Vec<String> {
@@ -287,8 +299,8 @@ impl Machine {
                 unread.push(entry.key.clone());
             }
         }
-        let session = self.session;
-        self.keep("session".to_owned(), session, &session);
+        let start = Start { session: self.session, at: now.trusted.then_some(now.wall) };
+        self.keep("session".to_owned(), self.session, &start);
         self.apply_roster(now);
         self.drain(now);
         unread
@@ -361,7 +373,7 @@ impl Machine {
             self.queue.next_deadline(now),
             self.detector.next_due().map(|at| (at_wall(at), "a pair is looked at again")),
             self.waiters.values().map(|w| w.until).min().map(|at| (at, "somebody waits for an answer")),
-            self.link.connected.then(|| (self.health_due(), "health is said")),
+            Some((self.health_due(), "health is said")),
         ]
         .into_iter()
         .flatten()
@@ -413,7 +425,7 @@ impl Machine {
                 let snooze: Snooze = read(entry)?;
                 self.snoozed.insert(snooze.tractor.clone(), snooze);
             }
-            "session" => self.session = read::<u64>(entry)?.saturating_add(1),
+            "session" => self.session = read::<Start>(entry)?.session.saturating_add(1),
             _ => return None,
         }
         Some(())
