@@ -1,7 +1,7 @@
 //! The control socket between its two ends: what a client asks arrives at the main loop, what the main loop answers
 //! arrives at the client, and nobody who stalls, overdoes it or comes second gets in the way.
 
-#![expect(clippy::unwrap_used, reason = "the helpers fail a test by panicking")]
+#![allow(clippy::unwrap_used, reason = "a test")]
 
 use std::fs;
 use std::io::{ErrorKind, Read, Write};
@@ -34,10 +34,12 @@ async fn echoing() -> Fixture {
     let (asks, mut asked) = mpsc::channel::<Asked>(4);
     tokio::spawn(async move {
         while let Some(Asked { ask, reply }) = asked.recv().await {
-            let answer = match &ask {
-                Ask::Retry(_) => Answer::error(409, "it is still pending"),
-                Ask::Request { body, .. } if body.is_empty() => Answer::error(400, "No driver data provided"),
-                other => Answer { status: 202, body: json!(format!("{other:?}")) },
+            let answer = if matches!(ask, Ask::Retry(_)) {
+                Answer::error(409, "it is still pending")
+            } else if matches!(&ask, Ask::Request { body, .. } if body.is_empty()) {
+                Answer::error(400, "No driver data provided")
+            } else {
+                Answer { status: 202, body: json!(format!("{ask:?}")) }
             };
             let _gone = reply.send(answer);
         }

@@ -10,6 +10,7 @@ use clap::{Parser, Subcommand};
 use crate::config::{self, Config, ConfigError};
 
 mod calls;
+pub mod check;
 mod daemon;
 mod roster;
 mod status;
