@@ -73,17 +73,17 @@ struct RequestArgs {
     #[arg(long, requires = "to")]
     driver_id: Option<String>,
     /// The driver's name
-    #[arg(long, default_value = "", requires = "driver_id")]
-    name: String,
+    #[arg(long, requires = "driver_id")]
+    name: Option<String>,
     /// The driver's telephone number
     #[arg(long, requires = "driver_id")]
     to: Option<String>,
     /// What it is about, such as TRAILER_SEPARATION or FUEL_REMINDER
-    #[arg(long = "type", value_name = "TYPE", default_value = "", requires = "driver_id")]
-    kind: String,
+    #[arg(long = "type", value_name = "TYPE", requires = "driver_id")]
+    kind: Option<String>,
     /// The same in words
-    #[arg(long, default_value = "", requires = "driver_id")]
-    description: String,
+    #[arg(long, requires = "driver_id")]
+    description: Option<String>,
     /// What the agent is to mind
     #[arg(long, requires = "driver_id")]
     custom_rules: Option<String>,
@@ -199,8 +199,7 @@ fn read(file: &Path) -> io::Result<Vec<u8>> {
 }
 
 fn written(args: &RequestArgs, driver_id: &str, to: &str) -> BatchCallRequest {
-    let text = |text: &str| Some(Text(text.to_owned())).filter(|text| !text.0.is_empty());
-    let optional = |option: &Option<String>| option.as_deref().and_then(text);
+    let text = |option: &Option<String>| option.as_deref().map(Text::from);
     // The time makes two orders two requests: the same payload counts once.
     BatchCallRequest {
         call_type: Some("manual".into()),
@@ -210,10 +209,10 @@ fn written(args: &RequestArgs, driver_id: &str, to: &str) -> BatchCallRequest {
             driver_name: text(&args.name),
             phone_number: to.into(),
             violations: Some(Violations {
-                trip_id: optional(&args.trip_id),
+                trip_id: text(&args.trip_id),
                 violation_details: Some(vec![ViolationDetail { kind: text(&args.kind), description: text(&args.description) }]),
             }),
-            custom_rules: optional(&args.custom_rules).map(Rules::One),
+            custom_rules: text(&args.custom_rules).map(Rules::One),
         }],
         trip_id: None,
         user_id: None,
