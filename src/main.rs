@@ -1,6 +1,4 @@
-//! gladhand's command line.
-
-#![forbid(unsafe_code)]
+//! gladhand: the program. Everything is in the library.
 
 use std::process::ExitCode;
 

@@ -16,13 +16,13 @@ const MAX_ANSWER: u64 = 64 * 1024 * 1024;
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
     /// No socket there, or nobody behind it.
-    #[error("gladhand is not running (nobody answers on {0})")]
+    #[error("the daemon is not running (nobody answers on {0})")]
     NotRunning(String),
     /// The socket is not ours to open.
     #[error("no permission for {0}: run this as root or as a member of the socket's group")]
     NotPermitted(String),
     /// It broke off, or took too long.
-    #[error("no answer from gladhand: {0}")]
+    #[error("no answer from the daemon: {0}")]
     Broken(#[from] io::Error),
     /// Something else than gladhand listens there.
     #[error("what answered is not gladhand")]

@@ -22,13 +22,14 @@ use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
+use crate::config::secrets::Secret;
 use crate::core::control::{Answer, Ask};
 
 pub mod client;
 mod listener;
 mod routes;
 
-pub use routes::{MAX_WAIT, Token};
+pub use routes::MAX_WAIT;
 
 /// One question to the main loop.
 #[derive(Debug)]
@@ -74,11 +75,12 @@ pub async fn serve(socket: &Path, asks: mpsc::Sender<Asked>, limits: Limits) -> 
     Ok(Server::start(listener, asks, None, limits, Some(file)))
 }
 
-/// Opens the same routes on a TCP port, for those who bring the token.
+/// Opens the same routes on a TCP port, for those who bring the token as
+/// `Authorization: Bearer …`.
 ///
 /// # Errors
 /// When the port cannot be had.
-pub async fn serve_tcp(address: SocketAddr, token: Token, asks: mpsc::Sender<Asked>, limits: Limits) -> io::Result<Server> {
+pub async fn serve_tcp(address: SocketAddr, token: Secret, asks: mpsc::Sender<Asked>, limits: Limits) -> io::Result<Server> {
     let listener = TcpListener::bind(address).await?;
     Ok(Server::start(listener, asks, Some(token), limits, None))
 }
@@ -94,7 +96,7 @@ impl Server {
     fn start<L: axum::serve::Listener>(
         listener: L,
         asks: mpsc::Sender<Asked>,
-        token: Option<Token>,
+        token: Option<Secret>,
         limits: Limits,
         socket: Option<listener::SocketFile>,
     ) -> Self

@@ -17,6 +17,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
 use super::{Asked, Limits};
+use crate::config::secrets::Secret;
 use crate::core::calls::request::MAX_PAYLOAD;
 use crate::core::control::{Acknowledgement, Answer, Ask};
 use crate::core::id::{CallSid, UnitId};
@@ -28,11 +29,7 @@ pub const MAX_WAIT: Duration = Duration::from_secs(120);
 /// The route of the fleet back end that gladhand replaces.
 const COMPATIBLE: &str = "/driver_data/call-elevenlabs";
 
-/// What a client over TCP has to bring as `Authorization: Bearer …`. Shows itself as `***`.
-#[derive(Clone)]
-pub struct Token(String);
-
-pub(super) fn router(asks: mpsc::Sender<Asked>, token: Option<Token>, limits: Limits) -> Router {
+pub(super) fn router(asks: mpsc::Sender<Asked>, token: Option<Secret>, limits: Limits) -> Router {
     Router::new()
         .route("/health", get(health))
         .route("/calls", get(calls))
@@ -163,32 +160,17 @@ impl MainLoop {
     }
 }
 
-impl Token {
-    /// Surrounding white space is dropped. `None` when nothing is left: an empty token would open the port to everybody.
-    #[must_use]
-    pub fn new(token: &str) -> Option<Self> {
-        let token = token.trim();
-        (!token.is_empty()).then(|| Self(token.to_owned()))
-    }
-
-    /// Takes the same time wherever the two differ.
-    fn is(&self, offered: &str) -> bool {
-        let difference = self.0.bytes().zip(offered.bytes()).fold(0, |difference, (a, b)| difference | (a ^ b));
-        self.0.len() == offered.len() && difference == 0
-    }
-}
-
-impl fmt::Debug for Token {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("***")
-    }
-}
-
-async fn authorise(State(token): State<Option<Token>>, request: Request, next: Next) -> Response {
+async fn authorise(State(token): State<Option<Secret>>, request: Request, next: Next) -> Response {
     let offered = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-    let permitted =
-        token.is_none_or(|token| offered.and_then(|o| o.strip_prefix("Bearer ")).is_some_and(|offered| token.is(offered)));
+    let permitted = token
+        .is_none_or(|token| offered.and_then(|o| o.strip_prefix("Bearer ")).is_some_and(|offered| same(token.expose(), offered)));
     if permitted { next.run(request).await } else { StatusCode::UNAUTHORIZED.into_response() }
+}
+
+/// Takes the same time wherever the two differ.
+fn same(token: &str, offered: &str) -> bool {
+    let difference = token.bytes().zip(offered.bytes()).fold(0, |difference, (a, b)| difference | (a ^ b));
+    token.len() == offered.len() && difference == 0
 }
 
 /// Gives what axum refuses by itself (no such route, wrong method, too large) the same JSON shape as every other error,

@@ -1,1 +1,91 @@
-//! The command line, one file per command.
+//! The command line: one file per command. A command hands back what it has to say, which is printed here, or why it
+//! failed, which becomes the exit code: 0 done, 1 failed, 2 usage, 64 malformed configuration.
+
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::config::{self, Config, ConfigError};
+
+mod calls;
+pub mod check;
+mod daemon;
+mod roster;
+mod status;
+mod table;
+mod violations;
+
+/// Notices when a tractor and its trailer come apart, and has somebody telephoned about it exactly once.
+#[derive(Debug, Parser)]
+#[command(name = "gladhand", version, arg_required_else_help = true)]
+pub struct Cli {
+    /// The configuration
+    #[arg(long, global = true, value_name = "FILE", default_value = config::DEFAULT_PATH)]
+    config: PathBuf,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// What health says, for a terminal
+    Status(status::Args),
+    /// The queue of calls
+    Calls(calls::Args),
+    /// What is open
+    Violations(violations::Args),
+    /// The roster in effect, zones included, and where each entry came from
+    Roster(roster::Args),
+}
+
+/// Why a command failed.
+#[derive(Debug)]
+pub enum Failure {
+    /// Exit code 1, with the reason.
+    Failed(String),
+    /// Exit code 64, with everything that is wrong with the configuration.
+    Malformed(Vec<ConfigError>),
+}
+
+/// What a command has to say on standard output, line ends included.
+type Outcome = Result<String, Failure>;
+
+/// Runs the command that the arguments name. Wrong usage ends the process with exit code 2.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let outcome = match &cli.command {
+        Command::Status(args) => status::run(&cli.config, args),
+        Command::Calls(args) => calls::run(&cli.config, args),
+        Command::Violations(args) => violations::run(&cli.config, args),
+        Command::Roster(args) => roster::run(&cli.config, args),
+    };
+    let (code, written) = match outcome {
+        Ok(text) => (0, io::stdout().lock().write_all(text.as_bytes())),
+        Err(Failure::Failed(why)) => (1, writeln!(io::stderr(), "gladhand: {why}")),
+        Err(Failure::Malformed(errors)) => (64, errors.iter().try_for_each(|error| writeln!(io::stderr(), "{error}"))),
+    };
+    // A reader that has seen enough (`| head`) is no failure.
+    match written {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => ExitCode::from(1),
+        Ok(()) | Err(_) => ExitCode::from(code),
+    }
+}
+
+fn load(path: &Path) -> Result<Config, Failure> {
+    config::load(path).map_err(Failure::Malformed)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_definition_of_the_command_line_holds() {
+        Cli::command().debug_assert();
+    }
+}

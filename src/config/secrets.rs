@@ -4,6 +4,9 @@ use std::fmt;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
+/// The name of the API key among systemd's credentials.
+pub const API_KEY: &str = "elevenlabs-api-key";
+
 /// A secret text. Prints as `***`.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
@@ -83,6 +86,8 @@ pub struct Surroundings {
     pub credentials: Option<PathBuf>,
     /// `$ELEVENLABS_API_KEY`.
     pub api_key: Option<Secret>,
+    /// Where systemd takes credentials from for the service, `/etc/credstore`: looked at by `check`, which is started without.
+    pub credstore: Option<PathBuf>,
 }
 
 impl Surroundings {
@@ -93,6 +98,7 @@ impl Surroundings {
         Self {
             credentials: std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from),
             api_key: text("ELEVENLABS_API_KEY").and_then(|text| Secret::new(&text).ok()),
+            credstore: Some("/etc/credstore".into()),
         }
     }
 }
@@ -103,7 +109,7 @@ impl Surroundings {
 /// # Errors
 /// When the first one that is there cannot be used; the others are not tried then.
 pub fn api_key(file: Option<&Path>, around: &Surroundings) -> Result<Option<Found>, BadSecret> {
-    let credential = around.credentials.as_deref().map(|directory| directory.join("elevenlabs-api-key"));
+    let credential = around.credentials.as_deref().map(|directory| directory.join(API_KEY));
     if let Some(path) = credential.filter(|path| path.exists()) {
         return from_file(&path).map(Some);
     }
@@ -124,7 +130,7 @@ pub fn from_file(path: &Path) -> Result<Found, BadSecret> {
     let secret = Secret::new(&text).map_err(within)?;
     let mode = std::fs::metadata(path).map_or(0, |metadata| metadata.permissions().mode() & 0o777);
     let warning = (mode & 0o077 != 0)
-        .then(|| format!("{} can be read by others (mode {mode:04o}); set it to 0600 or 0400", path.display()));
+        .then(|| format!("{} can be read by others (mode {mode:04o}); chmod it to 0600 or 0400", path.display()));
     Ok(Found { secret, place: path.display().to_string(), warning })
 }
 
@@ -154,8 +160,11 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let file = directory.path().join("key");
         write(&file, "sk_file\n", 0o600);
-        let around =
-            Surroundings { credentials: Some(directory.path().to_owned()), api_key: Some(Secret::new("sk_env").unwrap()) };
+        let around = Surroundings {
+            credentials: Some(directory.path().to_owned()),
+            api_key: Some(Secret::new("sk_env").unwrap()),
+            credstore: None,
+        };
         let find = |file, around: &Surroundings| api_key(file, around).unwrap().map(|found| found.secret.expose().to_owned());
         assert_eq!(find(None, &Surroundings::default()), None);
         assert_eq!(find(None, &around).as_deref(), Some("sk_env"));
@@ -172,7 +181,7 @@ mod tests {
         assert!(missing.starts_with(&format!("{}: cannot be read: No such file", file.display())), "{missing}");
         write(&file, "sk_file", 0o640);
         let warning = from_file(&file).unwrap().warning.unwrap();
-        assert!(warning.ends_with("can be read by others (mode 0640); set it to 0600 or 0400"), "{warning}");
+        assert!(warning.ends_with("can be read by others (mode 0640); chmod it to 0600 or 0400"), "{warning}");
         write(&file, "sk_file", 0o400);
         assert_eq!(from_file(&file).unwrap().warning, None);
     }

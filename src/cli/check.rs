@@ -1,0 +1,395 @@
+//! `gladhand check`: everything that `run` needs, each with a plain verdict. Nothing is changed and nobody is called.
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use crate::config::secrets::{self, API_KEY, BadSecret, Found, Surroundings};
+use crate::config::{self, Config, roster};
+
+/// What was looked at, and what was found.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// The thing.
+    pub what: &'static str,
+    /// Whether it will do.
+    pub verdict: Verdict,
+    /// In words. No secret, no telephone number.
+    pub detail: String,
+}
+
+/// From best to worst.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Verdict {
+    /// Good.
+    Ok,
+    /// It runs, and somebody should look.
+    Warn,
+    /// It does not do its job.
+    Fail,
+}
+
+/// What can be seen without the network.
+#[derive(Clone, Debug)]
+pub struct Local {
+    /// One or more for each thing.
+    pub findings: Vec<Finding>,
+    /// The configuration, when it is not malformed.
+    pub config: Option<Config>,
+    /// The API key, when there is one.
+    pub api_key: Option<Found>,
+    /// The broker's password, when one is configured and can be read.
+    pub mqtt_password: Option<Found>,
+}
+
+/// Looks at configuration, roster, credentials and store.
+#[must_use]
+pub fn local(file: &Path, around: &Surroundings) -> Local {
+    let mut found = Local { findings: Vec::new(), config: None, api_key: None, mqtt_password: None };
+    match config::load(file) {
+        Ok(config) => {
+            found.say("configuration", Verdict::Ok, file.display().to_string());
+            found.roster(&Config::roster_path(file), &config);
+            found.api_key(&config, around);
+            found.mqtt_password(&config);
+            found.agent(&config);
+            found.store(&config.gateway.state_dir);
+            found.config = Some(config);
+        }
+        Err(errors) => {
+            for error in errors {
+                found.say("configuration", Verdict::Fail, error.to_string());
+            }
+        }
+    }
+    found
+}
+
+/// What became of connecting to the broker: its version, if it tells, or why not.
+#[must_use]
+pub fn broker(config: &Config, reached: Result<Option<String>, String>) -> Finding {
+    let address = format!("{}:{}", config.mqtt.host, config.mqtt.port);
+    let (verdict, detail) = match reached {
+        Ok(version) => match version.as_deref().and_then(broker_version_warning) {
+            Some(warning) => (Verdict::Warn, format!("{address}: {warning}")),
+            None => (Verdict::Ok, format!("{address}: {}", version.as_deref().unwrap_or("connected"))),
+        },
+        Err(why) => (Verdict::Fail, format!("{address}: {why}; telemetry is not read until it can be reached")),
+    };
+    Finding { what: "broker", verdict, detail }
+}
+
+/// What became of asking the vendor's API for something harmless.
+#[must_use]
+pub fn vendor(config: &Config, reached: Result<(), String>) -> Finding {
+    let url = &config.elevenlabs.base_url;
+    let (verdict, detail) = match reached {
+        Ok(()) => (Verdict::Ok, url.clone()),
+        Err(why) => (Verdict::Fail, format!("{url}: {why}; calls are held")),
+    };
+    Finding { what: "API", verdict, detail }
+}
+
+/// A warning about what `$SYS/broker/version` says. mosquitto 2.0.12 to 2.0.18 with `per_listener_settings true` forgets
+/// sessions, and with them whatever was published while we were away. Whether it is set cannot be seen from outside.
+#[must_use]
+pub fn broker_version_warning(version: &str) -> Option<String> {
+    let patch: u32 = version.strip_prefix("mosquitto version ")?.trim().strip_prefix("2.0.")?.parse().ok()?;
+    (12..=18).contains(&patch).then(|| {
+        format!("mosquitto 2.0.{patch} forgets sessions when per_listener_settings is true; leave that out of mosquitto.conf, or update to 2.0.19 or later")
+    })
+}
+
+/// The worst of all verdicts.
+#[must_use]
+pub fn verdict(findings: &[Finding]) -> Verdict {
+    findings.iter().map(|finding| finding.verdict).max().unwrap_or(Verdict::Ok)
+}
+
+/// For a terminal: one finding a line.
+#[must_use]
+pub fn table(findings: &[Finding]) -> String {
+    let width = findings.iter().map(|finding| finding.what.len()).max().unwrap_or(0);
+    findings.iter().fold(String::new(), |mut text, Finding { what, verdict, detail }| {
+        let verdict = match verdict {
+            Verdict::Ok => "ok  ",
+            Verdict::Warn => "warn",
+            Verdict::Fail => "FAIL",
+        };
+        // Writing to a String does not fail.
+        let _ = writeln!(text, "{verdict}  {what:width$}  {detail}");
+        text
+    })
+}
+
+/// For machines: `{"verdict":"ok|warn|fail","findings":[{"what":…,"verdict":…,"detail":…}]}`.
+#[must_use]
+pub fn json(findings: &[Finding]) -> serde_json::Value {
+    serde_json::json!({ "verdict": verdict(findings), "findings": findings })
+}
+
+impl Local {
+    fn say(&mut self, what: &'static str, verdict: Verdict, detail: impl Into<String>) {
+        self.findings.push(Finding { what, verdict, detail: detail.into() });
+    }
+
+    fn roster(&mut self, file: &Path, config: &Config) {
+        const WHAT: &str = "roster";
+        let roster = match roster::load(file, &config.calls.default_country) {
+            Ok(roster) => roster,
+            Err(errors) => {
+                for error in errors {
+                    self.say(WHAT, Verdict::Fail, error.to_string());
+                }
+                return;
+            }
+        };
+        if !file.exists() {
+            self.say(WHAT, Verdict::Ok, format!("{} is not there: assignments come by MQTT only", file.display()));
+            return;
+        }
+        let (assignments, trailers) = (roster.assignments.len(), roster.trailers.len());
+        self.say(WHAT, Verdict::Ok, format!("{}: assignments {assignments}, trailers {trailers}", file.display()));
+        let nobody = roster.assignments.iter().filter(|a| !a.trailers.is_empty() && a.driver.is_none() && a.dispatcher.is_none());
+        let nobody: Vec<_> = nobody.map(|a| a.tractor.as_str()).collect();
+        if !nobody.is_empty() && config.dispatcher.phone.is_none() {
+            let detail = format!("nobody can be called about {}: neither driver nor dispatcher is named", nobody.join(", "));
+            self.say(WHAT, Verdict::Warn, detail);
+        }
+    }
+
+    fn api_key(&mut self, config: &Config, around: &Surroundings) {
+        const WHAT: &str = "API key";
+        match secrets::api_key(config.elevenlabs.api_key_file.as_deref(), around) {
+            Ok(Some(found)) => {
+                self.say(WHAT, Verdict::Ok, format!("from {}", found.place));
+                self.place_warning(WHAT, &found);
+                self.api_key = Some(found);
+            }
+            Ok(None) => {
+                let stored = around.credstore.as_deref().map(|store| (store.join(API_KEY), store.join(API_KEY).try_exists()));
+                match stored {
+                    Some((path, Ok(true))) => {
+                        self.say(WHAT, Verdict::Ok, format!("{}: systemd hands it to the service", path.display()));
+                    }
+                    Some((path, Err(error))) => {
+                        let detail = format!("{} cannot be seen by this user ({error}); run this as root", path.display());
+                        self.say(WHAT, Verdict::Warn, detail);
+                    }
+                    Some((path, Ok(false))) => {
+                        let detail = format!("missing: calls are held; put it into {} (mode 0600)", path.display());
+                        self.say(WHAT, held(config), detail);
+                    }
+                    None => self.say(WHAT, held(config), "missing: calls are held"),
+                }
+            }
+            Err(error) => self.say(WHAT, held(config), format!("{}: calls are held", in_words(&error))),
+        }
+    }
+
+    fn mqtt_password(&mut self, config: &Config) {
+        const WHAT: &str = "broker password";
+        let Some(file) = &config.mqtt.password_file else { return };
+        match secrets::from_file(file) {
+            Ok(found) => {
+                self.say(WHAT, Verdict::Ok, format!("from {}", found.place));
+                self.place_warning(WHAT, &found);
+                self.mqtt_password = Some(found);
+            }
+            Err(error) => self.say(WHAT, Verdict::Fail, in_words(&error)),
+        }
+    }
+
+    fn place_warning(&mut self, what: &'static str, found: &Found) {
+        if let Some(warning) = &found.warning {
+            self.say(what, Verdict::Warn, warning.clone());
+        }
+    }
+
+    fn agent(&mut self, config: &Config) {
+        const WHAT: &str = "agent";
+        let vendor = &config.elevenlabs;
+        let ids =
+            [("elevenlabs.agent_id", &vendor.agent_id), ("elevenlabs.agent_phone_number_id", &vendor.agent_phone_number_id)];
+        let missing: Vec<_> = ids.iter().filter(|(_, id)| id.is_empty()).map(|(key, _)| *key).collect();
+        if missing.is_empty() {
+            self.say(WHAT, Verdict::Ok, format!("{} from {}", vendor.agent_id, vendor.agent_phone_number_id));
+        } else {
+            self.say(WHAT, held(config), format!("{} not set: calls are held", missing.join(" and ")));
+        }
+        if config.calls.escalate_to_dispatcher && config.dispatcher.phone.is_none() {
+            let detail =
+                "dispatcher.phone is empty: where the roster names none either, an unanswered call is reported but not escalated";
+            self.say("dispatcher", Verdict::Warn, detail);
+        }
+    }
+
+    fn store(&mut self, directory: &Path) {
+        const WHAT: &str = "store";
+        if !directory.exists() {
+            self.say(WHAT, Verdict::Ok, format!("{} is not there yet; it is made at the first start", directory.display()));
+            return;
+        }
+        match writable(directory) {
+            Ok(()) => self.say(WHAT, Verdict::Ok, directory.display().to_string()),
+            Err(error) => self.say(WHAT, Verdict::Fail, format!("{} cannot be written: {error}", directory.display())),
+        }
+    }
+}
+
+/// What a missing key or id weighs: without calls it does not matter yet.
+fn held(config: &Config) -> Verdict {
+    if config.calls.dry_run { Verdict::Warn } else { Verdict::Fail }
+}
+
+fn in_words(error: &BadSecret) -> String {
+    match error {
+        BadSecret::In { .. } => error.to_string(),
+        BadSecret::Empty | BadSecret::Unprintable | BadSecret::Unreadable(_) => format!("it {error}"),
+    }
+}
+
+/// Writes a file beside the store and takes it away again: permissions alone do not tell of a read-only or full disk.
+fn writable(directory: &Path) -> std::io::Result<()> {
+    let probe: PathBuf = directory.join(format!(".check-{}", std::process::id()));
+    let written = std::fs::write(&probe, [0; 4096]);
+    let removed = std::fs::remove_file(&probe);
+    written.and(removed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Machine(tempfile::TempDir);
+
+    impl Machine {
+        fn new(config: &str) -> Self {
+            let directory = tempfile::tempdir().unwrap();
+            let state = directory.path().join("state");
+            std::fs::create_dir(&state).unwrap();
+            let text = format!("[gateway]\nid = \"yard-7\"\nstate_dir = \"{}\"\n{config}", state.display());
+            std::fs::write(directory.path().join("gladhand.toml"), text).unwrap();
+            Self(directory)
+        }
+
+        fn file(&self, name: &str, text: &str) {
+            std::fs::write(self.0.path().join(name), text).unwrap();
+        }
+
+        fn check(&self) -> Vec<(&'static str, Verdict, String)> {
+            let around = Surroundings { credstore: Some(self.0.path().join("credstore")), ..Surroundings::default() };
+            let found = local(&self.0.path().join("gladhand.toml"), &around);
+            let root = format!("{}/", self.0.path().display());
+            found.findings.into_iter().map(|f| (f.what, f.verdict, f.detail.replace(&root, ""))).collect()
+        }
+    }
+
+    const AGENT: &str =
+        "[dispatcher]\nphone = \"+12125550199\"\n[elevenlabs]\nagent_id = \"agent_1\"\nagent_phone_number_id = \"phnum_1\"\n";
+
+    #[test]
+    fn a_gateway_that_is_set_up_passes() {
+        let machine = Machine::new(AGENT);
+        std::fs::create_dir(machine.0.path().join("credstore")).unwrap();
+        machine.file("credstore/elevenlabs-api-key", "sk_secret");
+        machine.file("roster.toml", "[[assignment]]\ntractor = \"T-1\"\ntrailer = \"R-1\"\n");
+        let ok = |what, detail: &str| (what, Verdict::Ok, detail.to_owned());
+        assert_eq!(
+            machine.check(),
+            [
+                ok("configuration", "gladhand.toml"),
+                ok("roster", "roster.toml: assignments 1, trailers 0"),
+                ok("API key", "credstore/elevenlabs-api-key: systemd hands it to the service"),
+                ok("agent", "agent_1 from phnum_1"),
+                ok("store", "state"),
+            ]
+        );
+    }
+
+    #[test]
+    fn a_fresh_gateway_is_told_what_is_missing() {
+        let machine = Machine::new("");
+        machine.file("roster.toml", "[[assignment]]\ntractor = \"T-1\"\ntrailer = \"R-1\"\n");
+        let found = machine.check();
+        let bad: Vec<_> = found.iter().filter(|(_, verdict, _)| *verdict != Verdict::Ok).collect();
+        let expected = [
+            ("roster", Verdict::Warn, "nobody can be called about T-1: neither driver nor dispatcher is named"),
+            ("API key", Verdict::Fail, "missing: calls are held; put it into credstore/elevenlabs-api-key (mode 0600)"),
+            ("agent", Verdict::Fail, "elevenlabs.agent_id and elevenlabs.agent_phone_number_id not set: calls are held"),
+            (
+                "dispatcher",
+                Verdict::Warn,
+                "dispatcher.phone is empty: where the roster names none either, an unanswered call is reported but not escalated",
+            ),
+        ];
+        assert_eq!(bad.len(), expected.len(), "{found:?}");
+        for (found, (what, verdict, detail)) in bad.iter().zip(expected) {
+            assert_eq!((found.0, found.1, found.2.as_str()), (what, verdict, detail));
+        }
+    }
+
+    #[test]
+    fn everything_malformed_is_listed_and_nothing_else_is_looked_at() {
+        let machine = Machine::new("[calls]\nattempts = 0\n[mqtt]\nport = 0\n");
+        let found = machine.check();
+        assert_eq!(found.len(), 2);
+        assert!(found[0].2.starts_with("gladhand.toml:5: calls.attempts: "), "{found:?}");
+        assert!(found.iter().all(|(what, verdict, _)| (*what, *verdict) == ("configuration", Verdict::Fail)));
+    }
+
+    #[test]
+    fn a_store_on_which_nothing_can_be_written_fails() {
+        let machine = Machine::new(AGENT);
+        let state = machine.0.path().join("state");
+        std::fs::remove_dir(&state).unwrap();
+        // A file in its place: root may write into a directory of any mode.
+        std::fs::write(&state, "").unwrap();
+        let found = machine.check();
+        let (what, verdict, detail) = found.last().unwrap();
+        assert_eq!((*what, *verdict), ("store", Verdict::Fail));
+        assert!(detail.starts_with("state cannot be written: Not a directory"), "{detail}");
+    }
+
+    #[test]
+    fn network_findings_and_both_renderings() {
+        let config = Config::default();
+        let findings = [
+            broker(&config, Ok(Some("mosquitto version 2.0.21".to_owned()))),
+            broker(&config, Err("connection refused".to_owned())),
+            vendor(&config, Ok(())),
+        ];
+        assert_eq!(
+            table(&findings),
+            "ok    broker  127.0.0.1:1883: mosquitto version 2.0.21\n\
+             FAIL  broker  127.0.0.1:1883: connection refused; telemetry is not read until it can be reached\n\
+             ok    API     https://api.elevenlabs.io\n"
+        );
+        let json = json(&findings);
+        assert_eq!(json["verdict"], "fail");
+        assert_eq!(json["findings"][2]["verdict"], "ok");
+        assert_eq!(broker(&config, Ok(Some("mosquitto version 2.0.15".to_owned()))).verdict, Verdict::Warn);
+    }
+
+    #[test]
+    fn only_mosquitto_2_0_12_to_2_0_18_is_warned_about() {
+        for version in ["mosquitto version 2.0.12", "mosquitto version 2.0.18"] {
+            assert!(
+                broker_version_warning(version).is_some_and(|warning| warning.contains("per_listener_settings")),
+                "{version}"
+            );
+        }
+        for version in [
+            "mosquitto version 2.0.11",
+            "mosquitto version 2.0.19",
+            "mosquitto version 2.1.15",
+            "mosquitto version 1.6.12",
+            "EMQX 5.0.14",
+            "",
+        ] {
+            assert_eq!(broker_version_warning(version), None, "{version}");
+        }
+    }
+}
