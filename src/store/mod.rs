@@ -314,7 +314,7 @@ fn restore(
             None => slot.kind != Kind::Removed,
         };
         if newer {
-            better.push(Record { key, revision: slot.revision, kind: slot.kind, bytes: image.payload(key, *slot) });
+            better.push(Record { key, revision: slot.revision, kind: slot.kind, bytes: image.payload(*slot) });
         }
     }
     for some in better.chunks(RESTORED_AT_ONCE) {
