@@ -44,8 +44,8 @@ use journal::{Image, Journal};
 use record::{Kind, Record, Stored};
 use tree::{Contents, OpenError, Tree, Write};
 
-/// The longest key, in bytes.
-pub const MAX_KEY: usize = 128;
+/// The longest key, in bytes: a kind and a `call_sid`, which has 128 at most, with room to spare.
+pub const MAX_KEY: usize = 200;
 /// The longest record, in bytes.
 pub const MAX_RECORD: usize = 64 * 1024;
 
@@ -424,6 +424,36 @@ mod tests {
         for (number, entry) in entries.iter().enumerate() {
             assert_eq!(entry.bytes.len(), (MAX_RECORD >> 2) - number);
         }
+    }
+
+    #[test]
+    fn a_list_longer_than_a_segment_of_the_log_is_one_list() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut store = Store::open(dir.path()).unwrap().store;
+        let text = "z".repeat(MAX_RECORD);
+        let list: Vec<_> = (0..40_u64).map(|number| put(&format!("call/{number:03}"), 1, &text, true)).collect();
+        store.commit(&list).unwrap();
+        assert_eq!(fs::read_dir(dir.path().join("store/blobs")).unwrap().count(), 0);
+        drop(store);
+        fs::remove_dir_all(dir.path().join(DATABASE)).unwrap();
+        let opened = Store::open(dir.path()).unwrap();
+        assert_eq!(opened.health, Health::Repaired { restored: 40, lost: 0 });
+        assert_eq!(opened.entries.len(), 40);
+        assert_eq!(fs::read_dir(dir.path().join("store/blobs")).unwrap().count(), 0);
+        drop(opened);
+        let entries = Store::open(dir.path()).unwrap().entries;
+        assert!(entries.len() == 40 && entries.iter().all(|entry| entry.bytes == text.as_bytes()));
+    }
+
+    /// sled tells a held lock apart from other trouble by the text of its message alone.
+    #[test]
+    fn a_database_in_use_is_not_taken_for_a_damaged_one() {
+        let dir = tempfile::tempdir().unwrap();
+        drop(Store::open(dir.path()).unwrap());
+        let held = sled::open(dir.path().join(DATABASE)).unwrap();
+        assert!(matches!(Store::open(dir.path()), Err(StoreError::Locked(_))));
+        drop(held);
+        assert_eq!(Store::open(dir.path()).unwrap().health, Health::Ok);
     }
 
     #[test]
