@@ -104,7 +104,7 @@ impl Store {
     /// A store held by another process is waited for, 2 s at most. A full disk is met by giving up the ballast.
     ///
     /// # Errors
-    /// [`StoreError::Locked`], [`StoreError::Newer`], or what the file system says. A damaged database is no error.
+    /// [`StoreError::Locked`], [`StoreError::NotOurs`], [`StoreError::Newer`], or what the file system says. A damaged database is no error.
     pub fn open(dir: &Path) -> Result<Opened, StoreError> {
         let state = StateDir::lock(dir)?;
         match Found::gather(&state) {
