@@ -104,7 +104,8 @@ impl Store {
     /// A store held by another process is waited for, 2 s at most. A full disk is met by giving up the ballast.
     ///
     /// # Errors
-    /// [`StoreError::Locked`], [`StoreError::NotOurs`], [`StoreError::Newer`], or what the file system says. A damaged database is no error.
+    /// [`StoreError::Locked`], [`StoreError::NotOurs`], [`StoreError::Newer`], or what the file system says. A damaged database
+    /// is no error.
     pub fn open(dir: &Path) -> Result<Opened, StoreError> {
         let state = StateDir::lock(dir)?;
         match Found::gather(&state) {
@@ -240,7 +241,7 @@ impl Found {
             notes.push("the journal was missing".to_owned());
         }
 
-        let journal = agree(&mut tree, &mut records, image, &path, doubtful)?;
+        let journal = agree(&mut tree, &records, image, &path, doubtful)?;
         let health = match moved_to {
             Some(moved_to) => Health::Quarantined { moved_to, restored },
             None if doubtful || missing => Health::Repaired { restored, lost },
@@ -331,7 +332,7 @@ fn restore(
 /// `doubtful`, endings are kept in both: the database may have to be believed once more than it deserves.
 fn agree(
     tree: &mut Tree,
-    records: &mut BTreeMap<String, Stored>,
+    records: &BTreeMap<String, Stored>,
     image: Image,
     path: &Path,
     doubtful: bool,
