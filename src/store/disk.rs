@@ -1,8 +1,8 @@
 //! The few file operations whose durability we answer for ourselves.
 
-use std::fs::{DirBuilder, File, TryLockError};
+use std::fs::{self, DirBuilder, File, TryLockError};
 use std::io::{self, ErrorKind};
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -31,7 +31,8 @@ pub(super) struct StateDir {
 }
 
 impl StateDir {
-    /// Creates the directory for its owner alone, if it is not there, and takes it.
+    /// Creates the directory for its owner alone, if it is not there, and takes it. One of another user is refused: what root
+    /// leaves there, the daemon cannot write.
     pub(super) fn lock(path: &Path) -> Result<Self, StoreError> {
         let naming = |doing: &str| format!("{doing} {}", path.display());
         if !path.is_dir() {
@@ -41,6 +42,10 @@ impl StateDir {
             }
         }
         let handle = File::open(path).map_err(StoreError::io(naming("opening")))?;
+        let owner = handle.metadata().map_err(StoreError::io(naming("opening")))?.uid();
+        if own_user().is_some_and(|own| own != owner) {
+            return Err(StoreError::NotOurs { dir: path.to_owned(), owner });
+        }
         let started = Instant::now();
         loop {
             match handle.try_lock() {
@@ -59,5 +64,37 @@ impl StateDir {
 
     pub(super) fn path(&self) -> &Path {
         &self.path
+    }
+}
+
+/// To whom the files belong that this process creates. `None` without /proc: then nobody is turned away.
+fn own_user() -> Option<u32> {
+    let status = fs::read_to_string("/proc/self/status").ok()?;
+    // Real, effective, saved and file system user.
+    let users = status.lines().find_map(|line| line.strip_prefix("Uid:"))?;
+    users.split_whitespace().nth(3)?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_own_user_is_the_owner_of_what_we_create() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        assert_eq!(own_user(), Some(file.as_file().metadata().unwrap().uid()));
+    }
+
+    #[test]
+    fn the_directory_of_another_user_is_refused_untouched() {
+        let dir = tempfile::tempdir().unwrap();
+        // Only root can give the directory away; for everybody else the root directory is another's.
+        let foreign = match std::os::unix::fs::chown(dir.path(), Some(4711), None) {
+            Ok(()) => dir.path(),
+            Err(_) => Path::new("/"),
+        };
+        let before = fs::read_dir(foreign).unwrap().count();
+        assert!(matches!(StateDir::lock(foreign), Err(StoreError::NotOurs { owner: 4711 | 0, .. })));
+        assert_eq!(fs::read_dir(foreign).unwrap().count(), before);
     }
 }

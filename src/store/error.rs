@@ -9,6 +9,14 @@ pub enum StoreError {
     /// Another process holds the store; for a command this means that the daemon runs.
     #[error("the store in {} is in use by another process", .0.display())]
     Locked(PathBuf),
+    /// The directory belongs to another user. Files written there now could not be written by the daemon later.
+    #[error("{} belongs to the user with id {owner}; run this as that user, for example with `sudo -u '#{owner}'`", .dir.display())]
+    NotOurs {
+        /// The state directory.
+        dir: PathBuf,
+        /// Whose it is.
+        owner: u32,
+    },
     /// The key is empty, longer than [`super::MAX_KEY`] bytes or not printable ASCII. Nothing was written.
     #[error("{0:?} cannot be a key of the store")]
     BadKey(String),
@@ -52,9 +60,13 @@ impl StoreError {
     pub fn is_disk_full(&self) -> bool {
         match self {
             Self::Io { source, .. } => super::disk::is_disk_full(source),
-            Self::Locked(_) | Self::BadKey(_) | Self::TooLarge { .. } | Self::Newer { .. } | Self::Engine(_) | Self::Dead => {
-                false
-            }
+            Self::Locked(_)
+            | Self::NotOurs { .. }
+            | Self::BadKey(_)
+            | Self::TooLarge { .. }
+            | Self::Newer { .. }
+            | Self::Engine(_)
+            | Self::Dead => false,
         }
     }
 

@@ -1,34 +1,42 @@
 //! The second copy of what must not be lost: an append-only file beside the database.
 //!
 //! It begins with a head of 16 bytes: `\xffglhjrnl`, the format version and a CRC-32 of both (4 bytes each, little endian).
-//! After it stand frames, the newest of a key being the valid one:
+//! After it stand frames, one for each list of changes:
 //!
 //! | bytes | field |
 //! |---|---|
 //! | 4 | mark `\xffglh`, which JSON in UTF-8 cannot contain |
+//! | 4 | length of the body, little endian |
+//! | 4 | CRC-32 of that length and the body, little endian |
+//! | … | body: records, one after the other |
+//!
+//! and of each record:
+//!
+//! | bytes | field |
+//! |---|---|
 //! | 1 | kind: 0 plain, 1 precious, 2 removed |
-//! | 2 | length of the key, little endian |
+//! | 1 | length of the key |
 //! | 8 | revision, little endian |
 //! | 4 | length of the payload, little endian |
-//! | 4 | CRC-32 of the kind to the payload length, the key and the payload, little endian |
 //! | … | key, payload |
 //!
-//! A torn end is what a power cut leaves, and is fine. After a damaged stretch reading goes on at the next valid frame.
+//! The last record of a key is the valid one. A torn end is what a power cut leaves, and is fine: one frame at most is under
+//! way. After a damaged stretch reading goes on at the next valid frame.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Write as _};
-use std::ops::Range;
 use std::path::{Path, PathBuf};
 
+use super::StoreError;
 use super::record::{Kind, Record};
-use super::{MAX_KEY, MAX_RECORD, StoreError};
 
 const HEAD: usize = 16;
 const HEAD_MARK: [u8; 8] = *b"\xffglhjrnl";
 const VERSION: u32 = 1;
 const MARK: [u8; 4] = *b"\xffglh";
-const FRAME_HEAD: usize = 23;
+const FRAME_HEAD: usize = 12;
+const RECORD_HEAD: usize = 14;
 
 /// Below this size the file is not worth rewriting while the daemon runs.
 const WORTH_COMPACTING: u64 = 1024 * 1024;
@@ -36,14 +44,14 @@ const WORTH_COMPACTING: u64 = 1024 * 1024;
 /// to an older state only by damage to what it wrote since it was opened; these frames would notice.
 const KEPT_ENDINGS: usize = 256 * 1024;
 
-/// Where the newest frame of a key stands.
+/// Where the newest record of a key stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Slot {
     pub revision: u64,
     pub kind: Kind,
-    /// Of the frame, in the file.
+    /// Of the payload, in the file.
     at: usize,
-    /// Of the frame with key and payload.
+    /// Of the payload.
     length: usize,
 }
 
@@ -56,7 +64,7 @@ pub(super) struct Image {
     pub found: bool,
     /// Bytes that are no frame, although a valid frame follows them, or the head was no head.
     pub damaged: usize,
-    /// Whether the file ends with something else than a frame, or holds frames that are no longer valid.
+    /// Whether the file ends with something else than a frame, or holds records that are no longer valid.
     pub untidy: bool,
 }
 
@@ -92,10 +100,12 @@ impl Image {
         }
         let mut gap = 0;
         while at < bytes.len() {
-            if let Some((key, slot)) = frame_at(&bytes, at) {
+            if let Some((records, end)) = frame_at(&bytes, at) {
                 image.damaged += std::mem::take(&mut gap);
-                at += slot.length;
-                image.untidy |= image.slots.insert(key.to_owned(), slot).is_some();
+                at = end;
+                for (key, slot) in records {
+                    image.untidy |= image.slots.insert(key.to_owned(), slot).is_some();
+                }
             } else {
                 gap += 1;
                 at += 1;
@@ -107,8 +117,8 @@ impl Image {
     }
 
     /// The payload of a slot of this image.
-    pub(super) fn payload(&self, key: &str, slot: Slot) -> &[u8] {
-        self.bytes.get(slot.at + FRAME_HEAD + key.len()..slot.at + slot.length).unwrap_or_default()
+    pub(super) fn payload(&self, slot: Slot) -> &[u8] {
+        self.bytes.get(slot.at..slot.at + slot.length).unwrap_or_default()
     }
 }
 
@@ -118,9 +128,8 @@ impl Journal {
         let mut bytes = head();
         let mut slots = BTreeMap::new();
         for record in records {
-            let at = bytes.len();
-            push_frame(&mut bytes, &record);
-            slots.insert(record.key.to_owned(), slot(&record, at, bytes.len() - at));
+            // In a frame of its own, so that damage costs no other.
+            push_frame(&mut bytes, 0, &[record], &mut slots);
         }
         let file = replace(path, &bytes).map_err(StoreError::io(format!("writing {}", path.display())))?;
         Ok(Self::start(path, file, slots, bytes.len() as u64))
@@ -149,11 +158,7 @@ impl Journal {
             return Ok(());
         }
         let mut bytes = Vec::new();
-        for record in records {
-            let (start, at) = (bytes.len(), self.length as usize + bytes.len());
-            push_frame(&mut bytes, record);
-            self.slots.insert(record.key.to_owned(), slot(record, at, bytes.len() - start));
-        }
+        push_frame(&mut bytes, self.length as usize, records, &mut self.slots);
         let doing = || format!("writing {}", self.path.display());
         self.file.write_all(&bytes).map_err(StoreError::io(doing()))?;
         self.file.sync_data().map_err(StoreError::io(doing()))?;
@@ -174,7 +179,7 @@ impl Journal {
         let mut room = KEPT_ENDINGS;
         let mut forgotten = BTreeMap::new();
         for (key, slot) in endings {
-            match room.checked_sub(slot.length) {
+            match room.checked_sub(FRAME_HEAD + RECORD_HEAD + key.len() + slot.length) {
                 Some(left) => room = left,
                 None => drop(forgotten.insert(key.as_str(), slot.kind)),
             }
@@ -183,15 +188,11 @@ impl Journal {
             key,
             revision: slot.revision,
             kind: slot.kind,
-            bytes: image.payload(key, *slot),
+            bytes: image.payload(*slot),
         });
         *self = Self::create(&self.path, kept)?;
         Ok(forgotten.into_iter().filter(|(_, kind)| *kind == Kind::Removed).map(|(key, _)| key.to_owned()).collect())
     }
-}
-
-fn slot(record: &Record<'_>, at: usize, length: usize) -> Slot {
-    Slot { revision: record.revision, kind: record.kind, at, length }
 }
 
 /// Writes a new file beside `path` and puts it in its place.
@@ -221,51 +222,59 @@ fn head_version(bytes: &[u8]) -> Option<u32> {
     (*mark == HEAD_MARK && crc32fast::hash(covered) == u32::from_le_bytes(*crc)).then_some(u32::from_le_bytes(*version))
 }
 
-fn push_frame(out: &mut Vec<u8>, record: &Record<'_>) {
-    // Neither length is truncated: keys and records are refused long before.
-    let key_length = (record.key.len() as u16).to_le_bytes();
-    let length = (record.bytes.len() as u32).to_le_bytes();
+/// Appends a frame to `out`, which will stand at `base` in the file, and notes in `slots` where its records are.
+fn push_frame(out: &mut Vec<u8>, base: usize, records: &[Record<'_>], slots: &mut BTreeMap<String, Slot>) {
+    let mut body = Vec::new();
+    let start = base + out.len() + FRAME_HEAD;
+    for Record { key, revision, kind, bytes } in records {
+        // Neither length is truncated: keys and records are refused long before.
+        body.extend([kind.code(), key.len() as u8]);
+        body.extend(revision.to_le_bytes());
+        body.extend((bytes.len() as u32).to_le_bytes());
+        body.extend(key.as_bytes());
+        slots.insert((*key).to_owned(), Slot { revision: *revision, kind: *kind, at: start + body.len(), length: bytes.len() });
+        body.extend(*bytes);
+    }
+    let length = (body.len() as u32).to_le_bytes();
     out.extend(MARK);
-    let covered = out.len();
-    out.push(record.kind.code());
-    out.extend(key_length);
-    out.extend(record.revision.to_le_bytes());
     out.extend(length);
-    let crc = checksum(out.get(covered..).unwrap_or_default(), record.key.as_bytes(), record.bytes);
-    out.extend(crc.to_le_bytes());
-    out.extend(record.key.as_bytes());
-    out.extend(record.bytes);
+    out.extend(checksum(&length, &body).to_le_bytes());
+    out.extend(body);
 }
 
-/// The valid frame that begins at `at`, if there is one.
-fn frame_at(bytes: &[u8], at: usize) -> Option<(&str, Slot)> {
+/// The records of the valid frame that begins at `at`, if there is one, and where it ends.
+fn frame_at(bytes: &[u8], at: usize) -> Option<(Vec<(&str, Slot)>, usize)> {
     let rest = bytes.get(at..)?;
     if !rest.starts_with(&MARK) {
         return None;
     }
-    let head: &[u8; FRAME_HEAD] = rest.first_chunk()?;
-    let &[_, _, _, _, kind, k0, k1, r0, r1, r2, r3, r4, r5, r6, r7, l0, l1, l2, l3, c0, c1, c2, c3] = head;
-    let key_length = usize::from(u16::from_le_bytes([k0, k1]));
-    let length = u32::from_le_bytes([l0, l1, l2, l3]) as usize;
-    if key_length > MAX_KEY || length > MAX_RECORD {
+    let (head, rest) = rest.split_first_chunk::<FRAME_HEAD>()?;
+    let &[_, _, _, _, l0, l1, l2, l3, c0, c1, c2, c3] = head;
+    let length = [l0, l1, l2, l3];
+    let body = rest.get(..u32::from_le_bytes(length) as usize)?;
+    if checksum(&length, body) != u32::from_le_bytes([c0, c1, c2, c3]) {
         return None;
     }
-    let key_range: Range<usize> = FRAME_HEAD..FRAME_HEAD + key_length;
-    let key = rest.get(key_range.clone())?;
-    let payload = rest.get(key_range.end..key_range.end + length)?;
-    if checksum(head.get(MARK.len()..19)?, key, payload) != u32::from_le_bytes([c0, c1, c2, c3]) {
-        return None;
+    let start = at + FRAME_HEAD;
+    let mut records = Vec::new();
+    let mut left = body;
+    while let Some((head, rest)) = left.split_first_chunk::<RECORD_HEAD>() {
+        let &[kind, key_length, r0, r1, r2, r3, r4, r5, r6, r7, l0, l1, l2, l3] = head;
+        let (key, rest) = rest.split_at_checked(key_length.into())?;
+        let (payload, rest) = rest.split_at_checked(u32::from_le_bytes([l0, l1, l2, l3]) as usize)?;
+        let key = std::str::from_utf8(key).ok().filter(|key| super::is_key(key))?;
+        let revision = u64::from_le_bytes([r0, r1, r2, r3, r4, r5, r6, r7]);
+        let at = start + body.len() - rest.len() - payload.len();
+        records.push((key, Slot { revision, kind: Kind::from_code(kind)?, at, length: payload.len() }));
+        left = rest;
     }
-    let key = std::str::from_utf8(key).ok().filter(|key| super::is_key(key))?;
-    let revision = u64::from_le_bytes([r0, r1, r2, r3, r4, r5, r6, r7]);
-    Some((key, Slot { revision, kind: Kind::from_code(kind)?, at, length: FRAME_HEAD + key_length + length }))
+    Some((records, start + body.len()))
 }
 
-fn checksum(head: &[u8], key: &[u8], payload: &[u8]) -> u32 {
+fn checksum(length: &[u8], body: &[u8]) -> u32 {
     let mut hasher = crc32fast::Hasher::new();
-    hasher.update(head);
-    hasher.update(key);
-    hasher.update(payload);
+    hasher.update(length);
+    hasher.update(body);
     hasher.finalize()
 }
 
@@ -287,6 +296,19 @@ mod tests {
             assert_eq!(image.damaged, 0, "{length} bytes");
             assert_eq!(image.untidy, complete == 3 || !(length == HEAD || ends.contains(&length)), "{length} bytes");
         }
+    }
+
+    #[test]
+    fn of_a_list_that_is_torn_anywhere_nothing_is_read() {
+        let (mut bytes, ends) = journal_of(&[FIRST]);
+        push_frame(&mut bytes, 0, &[SECOND, THIRD], &mut BTreeMap::new());
+        for at in ends[0]..bytes.len() {
+            let mut torn = bytes.clone();
+            torn[at] ^= 0xff;
+            let image = Image::scan(torn).unwrap();
+            assert_eq!((records(&image), image.damaged), (latest(&[FIRST]), 0), "byte {at}");
+        }
+        assert_eq!(records(&Image::scan(bytes).unwrap()), latest(&[FIRST, SECOND, THIRD]));
     }
 
     #[test]
@@ -372,7 +394,7 @@ mod tests {
         let mut bytes = head();
         let mut ends = Vec::new();
         for record in records {
-            push_frame(&mut bytes, record);
+            push_frame(&mut bytes, 0, &[*record], &mut BTreeMap::new());
             ends.push(bytes.len());
         }
         (bytes, ends)
@@ -386,6 +408,6 @@ mod tests {
 
     fn records(image: &Image) -> Latest {
         let found = image.slots.iter();
-        found.map(|(key, slot)| (key.clone(), (slot.revision, slot.kind, image.payload(key, *slot).to_vec()))).collect()
+        found.map(|(key, slot)| (key.clone(), (slot.revision, slot.kind, image.payload(*slot).to_vec()))).collect()
     }
 }

@@ -44,8 +44,8 @@ use journal::{Image, Journal};
 use record::{Kind, Record, Stored};
 use tree::{Contents, OpenError, Tree, Write};
 
-/// The longest key, in bytes.
-pub const MAX_KEY: usize = 128;
+/// The longest key, in bytes: a kind and a `call_sid`, which has 128 at most, with room to spare.
+pub const MAX_KEY: usize = 200;
 /// The longest record, in bytes.
 pub const MAX_RECORD: usize = 64 * 1024;
 
@@ -104,7 +104,8 @@ impl Store {
     /// A store held by another process is waited for, 2 s at most. A full disk is met by giving up the ballast.
     ///
     /// # Errors
-    /// [`StoreError::Locked`], [`StoreError::Newer`], or what the file system says. A damaged database is no error.
+    /// [`StoreError::Locked`], [`StoreError::NotOurs`], [`StoreError::Newer`], or what the file system says. A damaged database
+    /// is no error.
     pub fn open(dir: &Path) -> Result<Opened, StoreError> {
         let state = StateDir::lock(dir)?;
         match Found::gather(&state) {
@@ -240,7 +241,7 @@ impl Found {
             notes.push("the journal was missing".to_owned());
         }
 
-        let journal = agree(&mut tree, &mut records, image, &path, doubtful)?;
+        let journal = agree(&mut tree, &records, image, &path, doubtful)?;
         let health = match moved_to {
             Some(moved_to) => Health::Quarantined { moved_to, restored },
             None if doubtful || missing => Health::Repaired { restored, lost },
@@ -314,7 +315,7 @@ fn restore(
             None => slot.kind != Kind::Removed,
         };
         if newer {
-            better.push(Record { key, revision: slot.revision, kind: slot.kind, bytes: image.payload(key, *slot) });
+            better.push(Record { key, revision: slot.revision, kind: slot.kind, bytes: image.payload(*slot) });
         }
     }
     for some in better.chunks(RESTORED_AT_ONCE) {
@@ -331,7 +332,7 @@ fn restore(
 /// `doubtful`, endings are kept in both: the database may have to be believed once more than it deserves.
 fn agree(
     tree: &mut Tree,
-    records: &mut BTreeMap<String, Stored>,
+    records: &BTreeMap<String, Stored>,
     image: Image,
     path: &Path,
     doubtful: bool,
@@ -424,6 +425,36 @@ mod tests {
         for (number, entry) in entries.iter().enumerate() {
             assert_eq!(entry.bytes.len(), (MAX_RECORD >> 2) - number);
         }
+    }
+
+    #[test]
+    fn a_list_longer_than_a_segment_of_the_log_is_one_list() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut store = Store::open(dir.path()).unwrap().store;
+        let text = "z".repeat(MAX_RECORD);
+        let list: Vec<_> = (0..40_u64).map(|number| put(&format!("call/{number:03}"), 1, &text, true)).collect();
+        store.commit(&list).unwrap();
+        assert_eq!(fs::read_dir(dir.path().join("store/blobs")).unwrap().count(), 0);
+        drop(store);
+        fs::remove_dir_all(dir.path().join(DATABASE)).unwrap();
+        let opened = Store::open(dir.path()).unwrap();
+        assert_eq!(opened.health, Health::Repaired { restored: 40, lost: 0 });
+        assert_eq!(opened.entries.len(), 40);
+        assert_eq!(fs::read_dir(dir.path().join("store/blobs")).unwrap().count(), 0);
+        drop(opened);
+        let entries = Store::open(dir.path()).unwrap().entries;
+        assert!(entries.len() == 40 && entries.iter().all(|entry| entry.bytes == text.as_bytes()));
+    }
+
+    /// sled tells a held lock apart from other trouble by the text of its message alone.
+    #[test]
+    fn a_database_in_use_is_not_taken_for_a_damaged_one() {
+        let dir = tempfile::tempdir().unwrap();
+        drop(Store::open(dir.path()).unwrap());
+        let held = sled::open(dir.path().join(DATABASE)).unwrap();
+        assert!(matches!(Store::open(dir.path()), Err(StoreError::Locked(_))));
+        drop(held);
+        assert_eq!(Store::open(dir.path()).unwrap().health, Health::Ok);
     }
 
     #[test]

@@ -2,7 +2,8 @@
 //!
 //! - `flush()` is not an fsync: we keep an own handle on its file and sync that after every flush.
 //! - A page that is written out with more than 128 KiB goes to a file of its own in `blobs/`, which sled never syncs. A page
-//!   holds up to 17 records, so a record is stored in pieces of [`PIECE`] bytes, each under a key of its own.
+//!   holds up to 19 rows (it is split above 16, and merged below 4 with one that has 16), so a record is stored in pieces of
+//!   [`PIECE`] bytes, each in a row of its own.
 //! - It panics on some damage, in `open`, in reads and in `drop`: each is caught here.
 
 use std::collections::BTreeMap;
@@ -16,11 +17,15 @@ use super::disk::sync_dir;
 use super::record::{self, Record, Stored};
 use super::{MAX_KEY, StoreError};
 
-/// The most bytes of one record under one key of sled. 17 pieces with their keys stay below the 128 KiB of a blob.
+/// The most bytes of one record in one row of sled.
 const PIECE: usize = 6 * 1024;
-const _: () = assert!(19 * (PIECE + MAX_KEY + 2 + 64) < 128 * 1024);
+const ROWS_OF_A_PAGE: usize = 19;
+const BLOB_BYTES: usize = 128 * 1024;
+/// What a row takes beside its key and value; an upper bound.
+const ROW_EXTRA: usize = 64;
+const _: () = assert!(ROWS_OF_A_PAGE * (PIECE + MAX_KEY + ROW_EXTRA) < BLOB_BYTES);
 
-/// sled's page cache. All entries are read once, at open; after that only the pages being written are needed.
+/// sled's page cache. All records are read once, at open; after that only the pages being written are needed.
 const CACHE_BYTES: u64 = 1024 * 1024;
 
 /// How long sled's own lock is waited for: a handle of this process that is being dropped holds it a little longer.
