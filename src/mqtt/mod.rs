@@ -43,7 +43,7 @@
 //! | a write to a dead peer is not covered by the keep-alive | a poll of twice the keep-alive counts as dead; same test |
 //! | a server keep-alive of 0 makes it ping without pause | replaced by ours; same test |
 //! | a clean disconnect does not send the will | [`Link::goodbye`]; `tests/mqtt_goodbye_and_will.rs` |
-//! | mosquitto 2.0.11 overruns the receive maximum | the inbox then pushes back through TCP (6.5 MB resident, 200,000 queued) |
+//! | mosquitto 2.0.11 overruns the receive maximum | the inbox then pushes back through TCP (6.5 MB resident draining 100,000) |
 //! | at the broker's receive maximum it holds back acks too | [`Link`] keeps its publishes below it |
 //! | mosquitto 2.0.12 to 2.0.18 may forget sessions | [`Broker::forgets_sessions`], for `check` |
 //! | its TLS brings unpatched advisories in | no TLS: a remote broker is reached through mosquitto's bridge |
