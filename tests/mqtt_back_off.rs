@@ -9,13 +9,14 @@ use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
 use gladhand::mqtt::{Password, Settings, connect};
-use link::{open, until_disconnected, until_subscribed, will};
-use mosquitto::{Mosquitto, free_port};
+use link::{closed_port, open, until_disconnected, until_subscribed, will};
+use mosquitto::Mosquitto;
 use tokio::net::TcpListener;
 
 #[tokio::test]
 async fn a_closed_port_is_tried_after_one_second_and_then_less_often() {
-    let (_link, mut inbox) = open(free_port(), "gateway", &[]);
+    let (_closed, port) = closed_port();
+    let (_link, mut inbox) = open(port, "gateway", &[]);
     let reason = until_disconnected(&mut inbox).await;
     assert!(reason.contains("Connection refused"), "{reason}");
     let mut last = Instant::now();

@@ -8,7 +8,7 @@ mod mosquitto;
 use std::time::{Duration, Instant};
 
 use gladhand::mqtt::Ticket;
-use link::{next_message, subscribed, text};
+use link::{closed_port, next_message, open, subscribed, text, until_disconnected};
 use mosquitto::Mosquitto;
 
 #[tokio::test]
@@ -53,8 +53,9 @@ async fn goodbye_to_a_broker_that_does_not_answer_gives_up_after_a_second() {
 
 #[tokio::test]
 async fn goodbye_without_a_connection_waits_for_nothing() {
-    let (link, mut inbox) = link::open(mosquitto::free_port(), "gateway", &[]);
-    link::until_disconnected(&mut inbox).await;
+    let (_closed, port) = closed_port();
+    let (link, mut inbox) = open(port, "gateway", &[]);
+    until_disconnected(&mut inbox).await;
     let asked = Instant::now();
     assert!(!link.goodbye(inbox, "up/gateway", "clean").await);
     assert!(asked.elapsed() < Duration::from_millis(500), "{:?}", asked.elapsed());

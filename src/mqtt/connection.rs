@@ -29,7 +29,7 @@ const SESSION_EXPIRY: Duration = Duration::from_secs(24 * 3600);
 const LARGEST_PACKET: u32 = 256 * 1024;
 /// Messages the broker sends before it waits for our acknowledgements.
 const RECEIVE_MAXIMUM: u16 = 128;
-/// Publishes of ours in flight at most; the broker's receive maximum if that is smaller.
+/// Publishes of ours in flight at most; less where the broker's receive maximum says so.
 pub(super) const WINDOW: usize = 64;
 /// More than there are packet ids to acknowledge, plus our publishes: nothing is ever refused. It grows as it is used.
 const REQUESTS: usize = u16::MAX as usize + 2 * WINDOW;
@@ -45,7 +45,7 @@ pub(super) fn options(settings: &Settings, client_id: &str, password: Option<&Pa
         .set_manual_acks(true)
         .set_max_packet_size(Some(LARGEST_PACKET))
         .set_receive_maximum(Some(RECEIVE_MAXIMUM))
-        .set_outgoing_inflight_upper_limit(WINDOW as u16);
+        .set_outgoing_inflight_upper_limit(WINDOW as u16 + 1);
     if let Some(Will { topic, payload }) = will {
         options
             .set_clean_start(false)
@@ -205,7 +205,7 @@ impl Connection {
         let established = Established {
             client: self.client.clone(),
             epoch: self.epoch,
-            window: usize::from(properties.and_then(|p| p.receive_max).unwrap_or(u16::MAX)),
+            receive_maximum: usize::from(properties.and_then(|p| p.receive_max).unwrap_or(u16::MAX)),
             largest: properties.and_then(|p| p.max_packet_size).unwrap_or(u32::MAX) as usize,
         };
         self.send(Arrival::Connected { established, session_present: connack.session_present }).await?;

@@ -148,8 +148,8 @@ pub(super) struct Established {
     pub client: AsyncClient,
     /// Counts connections, so that a message can be told from one of a former connection.
     pub epoch: u64,
-    /// Publishes the broker takes unacknowledged (receive maximum).
-    pub window: usize,
+    /// Publishes the broker takes unacknowledged.
+    pub receive_maximum: usize,
     /// The largest packet it takes, in bytes.
     pub largest: usize,
 }
@@ -176,8 +176,10 @@ struct Draft {
 
 impl Session {
     pub fn begin(&mut self, established: Established) {
-        let Established { client, epoch, window, largest } = established;
-        *self = Self { client: Some(client), epoch, window: window.min(WINDOW), largest, ..Self::default() };
+        let Established { client, epoch, receive_maximum, largest } = established;
+        // One below, because at the limit rumqttc holds back acknowledgements as well.
+        let window = receive_maximum.saturating_sub(1).clamp(1, WINDOW);
+        *self = Self { client: Some(client), epoch, window, largest, ..Self::default() };
     }
 
     pub fn end(&mut self) {
@@ -211,8 +213,7 @@ impl Session {
         Ok(())
     }
 
-    /// Hands over what the window allows. Kept below the broker's receive maximum here, because rumqttc at that limit stops
-    /// sending acknowledgements as well.
+    /// Hands over what the window allows.
     fn pump(&mut self) {
         let Some(client) = &self.client else { return };
         while self.flying.len() < self.window {
@@ -233,11 +234,11 @@ mod tests {
     use super::*;
 
     /// A session whose requests nobody reads.
-    fn session(window: usize, largest: usize) -> (Link, rumqttc::v5::EventLoop) {
+    fn session(receive_maximum: usize, largest: usize) -> (Link, rumqttc::v5::EventLoop) {
         let options = rumqttc::v5::MqttOptions::new("t", "127.0.0.1", 1);
         let (client, eventloop) = AsyncClient::new(options, 4096);
         let (link, shared) = new();
-        shared.lock().begin(Established { client, epoch: 1, window, largest });
+        shared.lock().begin(Established { client, epoch: 1, receive_maximum, largest });
         (link, eventloop)
     }
 
@@ -247,7 +248,7 @@ mod tests {
 
     #[test]
     fn no_more_publishes_are_in_flight_than_the_broker_takes() {
-        let (mut link, _eventloop) = session(2, usize::MAX);
+        let (mut link, _eventloop) = session(3, usize::MAX);
         for n in 0..5 {
             link.publish(Ticket(n), "t", "x", false).unwrap();
         }
@@ -259,7 +260,7 @@ mod tests {
 
     #[test]
     fn the_queue_is_bounded() {
-        let (mut link, _eventloop) = session(WINDOW, usize::MAX);
+        let (mut link, _eventloop) = session(usize::from(u16::MAX), usize::MAX);
         for n in 0..1024 {
             link.publish(Ticket(n), "t", "x", false).unwrap();
         }

@@ -35,13 +35,16 @@
 //! | does not resubscribe | the poll task does, on every ConnAck; `tests/mqtt_resubscribes_after_session_loss.rs` |
 //! | drops or reorders pending publishes on reconnect | none are left to it; `tests/mqtt_publishes_survive_a_broker_restart.rs` |
 //! | an oversized message reconnects for ever | Maximum Packet Size in CONNECT; `tests/mqtt_oversized_is_dropped_by_the_broker.rs` |
-//! | an oversized publish of ours would do the same | refused by [`Link::publish`] before it is sent |
+//! | an oversized publish of ours would do the same | [`Link::publish`] refuses it |
+//! | so would a filter or topic the broker hangs up on | neither is sent, each is named; `tests/mqtt_refusals.rs` |
 //! | `clean_start=false` alone keeps no session | session expiry of 24 h |
 //! | no back-off | 1 s to 30 s, jittered; `tests/mqtt_back_off.rs` |
 //! | half-open links show at twice the keep-alive | keep-alive of 10 s; `tests/mqtt_half_open.rs` |
-//! | a write to a dead peer is not covered by the keep-alive | a poll of twice the keep-alive counts as dead |
+//! | a write to a dead peer is not covered by the keep-alive | a poll of twice the keep-alive counts as dead; same test |
+//! | a server keep-alive of 0 makes it ping without pause | replaced by ours; same test |
 //! | a clean disconnect does not send the will | [`Link::goodbye`]; `tests/mqtt_goodbye_and_will.rs` |
-//! | mosquitto 2.0.11 overruns the receive maximum | the inbox then pushes back through TCP |
+//! | mosquitto 2.0.11 overruns the receive maximum | the inbox then pushes back through TCP (6.5 MB resident draining 100,000) |
+//! | at the broker's receive maximum it holds back acks too | [`Link`] keeps its publishes below it |
 //! | mosquitto 2.0.12 to 2.0.18 may forget sessions | [`Broker::forgets_sessions`], for `check` |
 //! | its TLS brings unpatched advisories in | no TLS: a remote broker is reached through mosquitto's bridge |
 //! | reserves 200 bytes for each of 65,535 publishes | 64 in flight at most |

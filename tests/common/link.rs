@@ -2,9 +2,11 @@
 #![allow(dead_code, reason = "each test uses its part")]
 #![allow(clippy::expect_used, clippy::panic, reason = "a helper of tests fails its test")]
 
+use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use gladhand::mqtt::{Inbox, Link, LinkEvent, Message, Settings, Ticket, Will, connect};
+use tokio::net::TcpSocket;
 use tokio::time::timeout;
 
 /// Nothing here takes as long on a machine that does anything at all.
@@ -83,6 +85,14 @@ pub async fn deliver(link: &mut Link, inbox: &mut Inbox, topic: &str, payloads: 
         link.publish(Ticket(n), topic, payload, false).expect("a connected link publishes");
         until(inbox, "Delivered", |event| matches!(event, LinkEvent::Delivered(t) if t == Ticket(n)).then_some(())).await;
     }
+}
+
+/// A port of 127.0.0.1 that refuses connections as long as the socket is held: bound by us, and not listened to.
+pub fn closed_port() -> (TcpSocket, u16) {
+    let socket = TcpSocket::new_v4().expect("a socket");
+    socket.bind((Ipv4Addr::LOCALHOST, 0).into()).expect("a free port");
+    let port = socket.local_addr().expect("its number").port();
+    (socket, port)
 }
 
 pub fn text(message: &Message) -> String {
