@@ -68,7 +68,7 @@ impl Tracker {
             flags: rng.chance(0.6),
             holds: rng.chance(0.5),
             whole: rng.chance(0.5),
-            latency: rng.range(0.2, 2.0),
+            latency: if rng.chance(0.2) { rng.range(5.0, 20.0) } else { rng.range(0.2, 2.0) },
         }
     }
 
