@@ -47,7 +47,7 @@ const fn scenario(number: u16, name: &'static str, about: &'static str, script: 
     Scenario { number, name, about, script }
 }
 
-static SCENARIOS: [Scenario; 65] = [
+static SCENARIOS: [Scenario; 66] = [
     scenario(1, "normal_haul_dense", "Truck every second, trailer every 10", |s| {
         let rig = haul(s, 25_000.0);
         heard(s, &rig, 1.0, (10.0, 120.0), |_, _| {})
@@ -667,6 +667,21 @@ static SCENARIOS: [Scenario; 65] = [
             heard(s, rig, 10.0, (60.0, 60.0), |_, _| {});
         }
         s.due(LeftBehind, &forbidden, departure, 600)
+    }),
+    scenario(66, "round_trip_between_heartbeats", "Out and back while the trailer's tracker sleeps and does not wake", |s| {
+        let mut rig = haul(s, 2000.0);
+        rig.wait(s.rng.range(600.0, 3000.0));
+        rig.unhook();
+        rig.hook();
+        rig.drive(Country, 10_000.0);
+        rig.wait(60.0);
+        rig.return_to_trailer();
+        rig.wait(7200.0);
+        let (truck, mut trailer) = (s.truck(&rig, 10.0), s.trailer(&rig, 60.0, 3600.0));
+        trailer.wakes = false;
+        let feeds = [s.hear_truck(&rig, &truck), s.hear_trailer(&rig, rig.first(), &trailer)];
+        s.play(&rig, feeds);
+        Expectation::nothing()
     }),
 ];
 

@@ -68,7 +68,7 @@ impl Tracker {
             flags: rng.chance(0.6),
             holds: rng.chance(0.5),
             whole: rng.chance(0.5),
-            latency: rng.range(0.2, 2.0),
+            latency: if rng.chance(0.2) { rng.range(5.0, 20.0) } else { rng.range(0.2, 2.0) },
         }
     }
 
@@ -89,12 +89,9 @@ impl Tracker {
             let fresh = self.sigma * (1.0 - keep * keep).sqrt();
             error = (error.0 * keep + fresh * rng.normal(), error.1 * keep + fresh * rng.normal());
             last = fixed;
-            let mut position = offset(truth.position, error.0, error.1);
-            if self.holds && !rolls {
-                position = *held.get_or_insert(position);
-            } else {
-                held = None;
-            }
+            let position = offset(truth.position, error.0, error.1);
+            held = held.filter(|(place, _): &(Position, Position)| self.holds && place.distance(truth.position).0 < 1.0);
+            let position = held.get_or_insert((truth.position, position)).1;
             let speed = if rolls { (truth.speed + 0.2 * rng.normal()).max(0.0) } else { 0.0 };
             let quality = rng.range(0.8, 1.3);
             let report = Report {
