@@ -3,6 +3,7 @@
 //! Prints the fastest and the median of 200 rounds in nanoseconds a message; the fastest is the least disturbed one.
 #![forbid(unsafe_code)]
 #![allow(clippy::print_stdout, clippy::expect_used, clippy::indexing_slicing)]
+#![allow(clippy::disallowed_methods, reason = "measures how long something takes")]
 
 use std::hint::black_box;
 use std::time::Instant;

@@ -4,6 +4,7 @@
 //! measured.
 
 #![allow(
+#![allow(clippy::disallowed_methods, reason = "measures how long something takes")]
     clippy::unwrap_used,
     clippy::indexing_slicing,
     clippy::print_stdout,

@@ -1,4 +1,5 @@
 //! A broker that is not there, hangs up, or refuses us is not stormed, and the reason is told.
+#![allow(clippy::disallowed_methods, reason = "measures how long something takes")]
 
 #[path = "common/link.rs"]
 mod link;

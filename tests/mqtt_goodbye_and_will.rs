@@ -1,4 +1,5 @@
 //! A clean stop says "down" before it disconnects; any other end lets the broker say it.
+#![allow(clippy::disallowed_methods, reason = "measures how long something takes")]
 
 #[path = "common/link.rs"]
 mod link;

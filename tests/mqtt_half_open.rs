@@ -1,6 +1,7 @@
 //! A broker that is connected and dead is noticed after twice the keep-alive, also while we write to it.
 //!
 //! The broker here is a socket that answers CONNECT with a server keep-alive, which makes the wait short.
+#![allow(clippy::disallowed_methods, reason = "measures how long something takes")]
 
 #[path = "common/link.rs"]
 mod link;

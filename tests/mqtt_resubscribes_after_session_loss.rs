@@ -1,4 +1,5 @@
 //! A broker that lost everything it knew of us is subscribed to again.
+#![allow(clippy::disallowed_methods, reason = "measures how long something takes")]
 
 #[path = "common/link.rs"]
 mod link;

@@ -1,4 +1,5 @@
 //! One process at a time has the store; a second one is told so, unless the first lets go soon.
+#![allow(clippy::disallowed_methods, reason = "measures how long something takes")]
 
 use std::sync::mpsc;
 use std::time::{Duration, Instant};

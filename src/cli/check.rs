@@ -5,8 +5,73 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
+use super::{Failure, Outcome};
 use crate::config::secrets::{self, API_KEY, BadSecret, Found, Surroundings};
 use crate::config::{self, Config, roster};
+use crate::core::calls::dialing::AskError;
+use crate::elevenlabs::{ApiKey, Client, ListQuery};
+use crate::mqtt::{self, Password};
+
+/// `gladhand check`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Leave the network out
+    #[arg(long)]
+    offline: bool,
+    /// The verdicts as JSON
+    #[arg(long)]
+    json: bool,
+    /// The effective configuration, secrets left out and numbers masked
+    #[arg(long)]
+    print: bool,
+}
+
+/// Looks at everything; fails when something does not do its job, with exit code 64 when that is the configuration.
+pub(super) fn run(file: &Path, args: &Args) -> Outcome {
+    if args.print {
+        let config = super::load(file)?;
+        return toml::to_string(&config).map_err(|why| Failure::Failed(why.to_string()));
+    }
+    let Local { mut findings, config, api_key, mqtt_password } = local(file, &Surroundings::from_env());
+    let Some(config) = config else {
+        return match config::load(file) {
+            Err(errors) if !args.json => Err(Failure::Malformed(errors)),
+            Err(_) | Ok(_) => Err(Failure::Reported { text: json_text(&findings), code: 64 }),
+        };
+    };
+    if !args.offline {
+        let runtime = super::runtime()?;
+        let password = mqtt_password.and_then(|found| Password::new(found.secret.expose()));
+        let client_id = format!("gladhand-check-{}", config.gateway.id);
+        let reached = runtime.block_on(mqtt::probe(&config.mqtt, &client_id, password.as_ref()));
+        findings.push(broker(&config, reached.map(|broker| broker.version)));
+        findings.push(vendor(&config, runtime.block_on(ask_vendor(&config, api_key))));
+        runtime.shutdown_background();
+    }
+    let text = if args.json { json_text(&findings) } else { table(&findings) };
+    match verdict(&findings) {
+        Verdict::Ok | Verdict::Warn => Ok(text),
+        Verdict::Fail => Err(Failure::Reported { text, code: 1 }),
+    }
+}
+
+/// Whether the vendor answers this key; without one, whether it can be reached.
+async fn ask_vendor(config: &Config, key: Option<Found>) -> Result<(), String> {
+    // The address is tried with any key; it is not sent.
+    let (text, ask) = key.as_ref().map_or(("none", false), |found| (found.secret.expose(), true));
+    let key = ApiKey::new(text).map_err(|why| why.to_string())?;
+    let client = Client::new(&config.elevenlabs, key).map_err(|why| why.to_string())?;
+    if !ask {
+        return client.reach().await;
+    }
+    client.conversations(&ListQuery::default()).await.map(drop).map_err(|why| match why {
+        AskError::Transient(text) | AskError::Unauthorised(text) | AskError::NotFound(text) | AskError::Refused(text) => text,
+    })
+}
+
+fn json_text(findings: &[Finding]) -> String {
+    format!("{:#}\n", json(findings))
+}
 
 /// What was looked at, and what was found.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

@@ -6,13 +6,17 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use tokio::runtime::{Builder, Runtime};
 
 use crate::config::{self, Config, ConfigError};
 
 mod calls;
 pub mod check;
 mod daemon;
+mod demo;
 mod roster;
+mod run;
+mod simulate;
 mod status;
 mod table;
 mod violations;
@@ -30,6 +34,14 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// The daemon
+    Run,
+    /// Whether everything is there that the daemon needs
+    Check(check::Args),
+    /// The whole story on this machine, with nothing to set up: a trailer left behind, and one telephone call
+    Demo,
+    /// Simulated rigs for any broker
+    Simulate(simulate::Args),
     /// What health says, for a terminal
     Status(status::Args),
     /// The queue of calls
@@ -45,6 +57,13 @@ enum Command {
 pub enum Failure {
     /// Exit code 1, with the reason.
     Failed(String),
+    /// What the command has to say is that something is wrong; printed like a success, with another exit code.
+    Reported {
+        /// For standard output.
+        text: String,
+        /// The exit code.
+        code: u8,
+    },
     /// Exit code 64, with everything that is wrong with the configuration.
     Malformed(Vec<ConfigError>),
 }
@@ -57,6 +76,10 @@ type Outcome = Result<String, Failure>;
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let outcome = match &cli.command {
+        Command::Run => run::run(&cli.config),
+        Command::Check(args) => check::run(&cli.config, args),
+        Command::Demo => demo::run(),
+        Command::Simulate(args) => simulate::run(&cli.config, args),
         Command::Status(args) => status::run(&cli.config, args),
         Command::Calls(args) => calls::run(&cli.config, args),
         Command::Violations(args) => violations::run(&cli.config, args),
@@ -65,6 +88,7 @@ pub fn main() -> ExitCode {
     let (code, written) = match outcome {
         Ok(text) => (0, io::stdout().lock().write_all(text.as_bytes())),
         Err(Failure::Failed(why)) => (1, writeln!(io::stderr(), "gladhand: {why}")),
+        Err(Failure::Reported { text, code }) => (code, io::stdout().lock().write_all(text.as_bytes())),
         Err(Failure::Malformed(errors)) => (64, errors.iter().try_for_each(|error| writeln!(io::stderr(), "{error}"))),
     };
     // A reader that has seen enough (`| head`) is no failure.
@@ -72,6 +96,11 @@ pub fn main() -> ExitCode {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => ExitCode::from(1),
         Ok(()) | Err(_) => ExitCode::from(code),
     }
+}
+
+/// One thread for everything that does not block: a gateway has other work for its cores.
+fn runtime() -> Result<Runtime, Failure> {
+    Builder::new_current_thread().enable_all().build().map_err(|why| Failure::Failed(format!("no runtime: {why}")))
 }
 
 fn load(path: &Path) -> Result<Config, Failure> {

@@ -3,23 +3,21 @@
 
 mod broker;
 mod daemon;
-mod watch;
+mod feed;
+pub mod watch;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 use std::{fs, io};
 
-use serde_json::Value;
-use tokio::time::sleep;
-
-use crate::host::clock::Clock;
-use crate::rigs::payload::to_payload;
-use crate::rigs::{Kind, Stream, story::story};
+use crate::mqtt;
 use crate::standin::{Life, Post, StandIn};
 use broker::Broker;
 use daemon::Daemon;
-use watch::Watch;
+pub use feed::Feed;
+use serde_json::Value;
+use watch::{HEALTH, Watch};
 
 /// Why the demo could not be shown to its end.
 #[derive(Debug, thiserror::Error)]
@@ -76,7 +74,9 @@ async fn show(dir: PathBuf) -> Result<bool, DemoError> {
     say(&format!("The stand-in for ElevenLabs will be {}; for now nothing listens there: no uplink.", vendor.base_url()));
     let daemon = Daemon::write(&dir, broker.port(), &vendor.base_url())?;
     let mut running = daemon.start()?;
-    let mut watch = Watch::start(broker.port());
+    let filters = ["gladhand/violations/+", "gladhand/calls/+", HEALTH].map(str::to_owned).to_vec();
+    let settings = mqtt::Settings { port: broker.port(), ..mqtt::Settings::default() };
+    let mut watch = Watch::start(&settings, None, "gladhand-demo-watch", filters);
     let health = watch.health("gladhand to say that it is there", |health| is(health, "/session", 1)).await?;
     say("gladhand runs. Its health:");
     json(&health);
@@ -84,8 +84,8 @@ async fn show(dir: PathBuf) -> Result<bool, DemoError> {
     heading("24 minutes on the road, in a few seconds");
     say("T-101 hauls R-101 with a poor receiver. T-102 leaves R-102 in an authorised yard.");
     say("T-103 stops at a truck stop, and leaves without R-103.");
-    let stream = story(Clock::new(None).now().wall, SEED);
-    feed(&mut watch, &stream, SHOWN_IN).await?;
+    let feed = Feed::story("gladhand", SEED);
+    feed.publish(&mut watch, SHOWN_IN).await?;
     let finding = watch
         .message("the violation", |topic, said| topic == "gladhand/violations/T-103" && is(said, "/event", "opened"))
         .await?;
@@ -126,9 +126,8 @@ async fn show(dir: PathBuf) -> Result<bool, DemoError> {
 
     heading("The same reports once more, as a broker may deliver them");
     let before = running_total(&watch);
-    feed(&mut watch, &stream, Duration::from_secs(2)).await?;
-    let reports = stream.iter().filter(|item| matches!(item.kind, Kind::Report(_))).count() as u64;
-    let health = watch.health("all of them to be read", |health| total(health) >= before + reports).await?;
+    feed.publish(&mut watch, Duration::from_secs(2)).await?;
+    let health = watch.health("all of them to be read", |health| total(health) >= before + feed.reports()).await?;
     say("Read, and nothing follows from them. Health at the end:");
     json(&health);
 
@@ -176,34 +175,6 @@ fn table(posts: &[Post], watch: &Watch, call_sid: &str) -> bool {
     right &= posts.iter().all(|post| variable(post, "call_sid") == call_sid);
     say(if right { "\nOne separation, one call." } else { "\nThis is not as it should be." });
     right
-}
-
-/// Publishes a stream to the broker that `watch` is connected to, in its own order, within about `within`.
-async fn feed(watch: &mut Watch, stream: &Stream, within: Duration) -> Result<(), DemoError> {
-    let (Some(first), Some(last)) = (stream.first(), stream.last()) else { return Ok(()) };
-    let span = last.received.secs_since(first.received).max(1.0);
-    let mut paused = 0.0;
-    for item in stream {
-        let due = item.received.secs_since(first.received) / span;
-        if due - paused >= 0.01 {
-            watch.drain();
-            sleep(within.mul_f64(due - paused)).await;
-            paused = due;
-        }
-        match &item.kind {
-            Kind::Report(report) => watch.publish(format!("fleet/{}/telemetry", report.unit), to_payload(report), false).await?,
-            Kind::Assignment(assignment) => {
-                let payload = serde_json::to_string(assignment).unwrap_or_default();
-                watch.publish(format!("gladhand/assignments/{}", assignment.tractor), payload, true).await?;
-            }
-            Kind::Zones(zones) => {
-                watch.publish("gladhand/zones".to_owned(), serde_json::to_string(zones).unwrap_or_default(), true).await?;
-            }
-            // The story has none of these.
-            Kind::Traccar(_) | Kind::Trailer(_) | Kind::Restart | Kind::Uplink(_) => {}
-        }
-    }
-    Ok(())
 }
 
 fn running_total(watch: &Watch) -> u64 {

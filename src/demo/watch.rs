@@ -6,9 +6,10 @@ use serde_json::Value;
 use tokio::time::{Instant, timeout_at};
 
 use super::DemoError;
-use crate::mqtt::{self, Inbox, Link, LinkEvent, NotSent, Ticket, Will};
+use crate::mqtt::{self, Inbox, Link, LinkEvent, NotSent, Password, Ticket, Will};
 
-const HEALTH: &str = "te/device/main/service/gladhand/status/health";
+/// Where health is said by default.
+pub const HEALTH: &str = "te/device/main/service/gladhand/status/health";
 
 /// Longest wait for anything that should come.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -23,20 +24,23 @@ pub struct Watch {
 
 impl Watch {
     /// Connects.
-    pub fn start(port: u16) -> Self {
-        let settings = mqtt::Settings { port, ..mqtt::Settings::default() };
-        let will = Will { topic: "demo/watch".to_owned(), payload: "gone".into() };
-        let filters = vec!["gladhand/violations/+".to_owned(), "gladhand/calls/+".to_owned(), HEALTH.to_owned()];
-        let (link, inbox) = mqtt::connect(&settings, "gladhand-demo-watch", None, will, filters);
+    #[must_use]
+    pub fn start(settings: &mqtt::Settings, password: Option<&Password>, client_id: &str, filters: Vec<String>) -> Self {
+        // A broker wants one; nobody listens to it.
+        let will = Will { topic: format!("{client_id}/gone"), payload: "gone".into() };
+        let (link, inbox) = mqtt::connect(settings, client_id, password, will, filters);
         Self { link, inbox, heard: Vec::new(), tickets: 0 }
     }
 
     /// Publishes one message, waiting for the connection or for room as need be.
-    pub async fn publish(&mut self, topic: String, payload: String, retain: bool) -> Result<(), DemoError> {
+    ///
+    /// # Errors
+    /// When the broker does not take it in time, or never will.
+    pub async fn publish(&mut self, topic: &str, payload: String, retain: bool) -> Result<(), DemoError> {
         let patience = Instant::now() + PATIENCE;
         loop {
             self.tickets += 1;
-            match self.link.publish(Ticket(self.tickets), topic.as_str(), payload.clone(), retain) {
+            match self.link.publish(Ticket(self.tickets), topic, payload.clone(), retain) {
                 Ok(()) => return Ok(()),
                 Err(NotSent::Offline | NotSent::Full) => self.next(patience, "the broker to take a message").await?,
                 Err(why @ (NotSent::Topic | NotSent::TooLarge { .. })) => {
@@ -44,6 +48,18 @@ impl Watch {
                 }
             }
         }
+    }
+
+    /// Waits until the broker has acknowledged everything.
+    ///
+    /// # Errors
+    /// When it does not in time.
+    pub async fn settled(&mut self) -> Result<(), DemoError> {
+        let patience = Instant::now() + PATIENCE;
+        while self.link.pending() > 0 {
+            self.next(patience, "the broker to acknowledge").await?;
+        }
+        Ok(())
     }
 
     /// Takes in what has come, without waiting.
@@ -54,6 +70,9 @@ impl Watch {
     }
 
     /// The first message that fits, of those that have come and those that will.
+    ///
+    /// # Errors
+    /// When none comes in time.
     pub async fn message(&mut self, what: &str, fits: impl Fn(&str, &Value) -> bool) -> Result<Value, DemoError> {
         let patience = Instant::now() + PATIENCE;
         let mut looked_at = 0;
@@ -66,7 +85,10 @@ impl Watch {
         }
     }
 
-    /// The health that fits, of what is said from now on or was said last.
+    /// The health that fits: what was said last, or the first that fits of what is said from now on.
+    ///
+    /// # Errors
+    /// When none comes in time.
     pub async fn health(&mut self, what: &str, fits: impl Fn(&Value) -> bool) -> Result<Value, DemoError> {
         let patience = Instant::now() + PATIENCE;
         loop {
@@ -78,11 +100,13 @@ impl Watch {
     }
 
     /// What health said last.
+    #[must_use]
     pub fn last_health(&self) -> Option<&Value> {
         self.heard.iter().rev().find(|(topic, _)| topic == HEALTH).map(|(_, said)| said)
     }
 
     /// Violations that were announced as opened.
+    #[must_use]
     pub fn violations(&self) -> usize {
         let mut ids: Vec<_> = self
             .heard

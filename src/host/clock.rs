@@ -151,13 +151,17 @@ impl Evidence {
     }
 }
 
+/// The monotonic clock, for those who only measure how long something takes.
+#[must_use]
 #[expect(clippy::disallowed_methods, reason = "the one place that reads the monotonic clock")]
-fn instant() -> Instant {
+pub fn instant() -> Instant {
     Instant::now()
 }
 
+/// The wall clock, believed or not.
+#[must_use]
 #[expect(clippy::disallowed_methods, reason = "the one place that reads the wall clock")]
-fn wall() -> UnixMillis {
+pub fn wall() -> UnixMillis {
     let signed = |d: Duration| i64::try_from(d.as_millis()).unwrap_or(i64::MAX);
     UnixMillis(match SystemTime::now().duration_since(SystemTime::UNIX_EPOCH) {
         Ok(after) => signed(after),

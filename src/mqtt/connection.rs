@@ -18,6 +18,7 @@ use super::backoff::{Attempt, Backoff};
 use super::inbox::{Arrival, Message};
 use super::link::Established;
 use super::{Password, Settings, Will};
+use crate::host::clock;
 
 /// A link that went dead is noticed after twice this.
 const KEEP_ALIVE: Duration = Duration::from_secs(10);
@@ -196,7 +197,7 @@ impl Connection {
     }
 
     async fn connected(&mut self, connack: ConnAck) -> Result<(), Unheard> {
-        self.since = Some(Instant::now());
+        self.since = Some(clock::instant());
         // A server keep-alive of 0 would make rumqttc ping without pause.
         if self.eventloop.options.keep_alive().is_zero() {
             self.eventloop.options.set_keep_alive(KEEP_ALIVE);

@@ -45,7 +45,7 @@
 //! | a clean disconnect does not send the will | [`Link::goodbye`]; `tests/mqtt_goodbye_and_will.rs` |
 //! | mosquitto 2.0.11 overruns the receive maximum | the inbox then pushes back through TCP (6.5 MB resident draining 100,000) |
 //! | at the broker's receive maximum it holds back acks too | [`Link`] keeps its publishes below it |
-//! | mosquitto 2.0.12 to 2.0.18 may forget sessions | [`Broker::forgets_sessions`], for `check` |
+//! | mosquitto 2.0.12 to 2.0.18 may forget sessions | `check` warns by [`Broker::version`] |
 //! | its TLS brings unpatched advisories in | no TLS: a remote broker is reached through mosquitto's bridge |
 //! | reserves 200 bytes for each of 65,535 publishes | 64 in flight at most |
 //! | a panic in it would end the poll task | the task of a connection is joined, and a panic is a [`LinkEvent::Disconnected`] |

@@ -21,15 +21,6 @@ pub struct Broker {
     pub version: Option<String>,
 }
 
-impl Broker {
-    /// mosquitto 2.0.12 to 2.0.18 forgets sessions over a restart when `per_listener_settings` is true: then what is published
-    /// while we are away is lost. Whether it is true cannot be seen from here.
-    pub fn forgets_sessions(&self) -> bool {
-        let version = self.version.as_deref().and_then(|v| v.strip_prefix("mosquitto version 2.0."));
-        version.and_then(|patch| patch.parse::<u32>().ok()).is_some_and(|patch| (12..=18).contains(&patch))
-    }
-}
-
 /// Connects once, without leaving a session behind, and asks for the broker's version. The error is for people. Takes 6 s at
 /// most.
 pub async fn probe(settings: &Settings, client_id: &str, password: Option<&Password>) -> Result<Broker, String> {
@@ -51,17 +42,4 @@ pub async fn probe(settings: &Settings, client_id: &str, password: Option<&Passw
     });
     let version = version.await.ok().flatten();
     Ok(Broker { version: version.map(|text| String::from_utf8_lossy(&text).chars().take(80).collect()) })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_some_mosquittos_forget_sessions() {
-        let forgets = |version: &str| Broker { version: Some(version.to_owned()) }.forgets_sessions();
-        let affected = ["2.0.11", "2.0.12", "2.0.18", "2.0.19", "2.1.12"].map(|v| forgets(&format!("mosquitto version {v}")));
-        assert_eq!(affected, [false, true, true, false, false]);
-        assert!(!Broker { version: None }.forgets_sessions());
-    }
 }

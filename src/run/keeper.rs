@@ -70,22 +70,18 @@ impl Keeper {
                     }
                     return;
                 }
-                Err(why @ (StoreError::BadKey(_) | StoreError::TooLarge { .. })) => {
-                    error!("store: a record is given up: {why}");
-                    self.store = Some(store);
-                    changes.retain(|change| !refused(change, &why));
-                }
-                Err(
-                    why @ (StoreError::Locked(_)
-                    | StoreError::Newer { .. }
-                    | StoreError::Io { .. }
-                    | StoreError::Engine(_)
-                    | StoreError::Dead),
-                ) => {
-                    error!("store: a write failed, opening it again: {why}");
-                    failed = true;
-                    drop(blocking(move || drop(store)).await);
-                }
+                Err(why) => match why.refused_key() {
+                    Some(key) => {
+                        error!("store: a record is given up: {why}");
+                        changes.retain(|change| !change.key.starts_with(key));
+                        self.store = Some(store);
+                    }
+                    None => {
+                        error!("store: a write failed, opening it again: {why}");
+                        failed = true;
+                        blocking(move || drop(store)).await;
+                    }
+                },
             }
         }
     }
@@ -97,16 +93,6 @@ impl Keeper {
             warn!("store: {note}");
         }
         Ok(opened.store)
-    }
-}
-
-fn refused(change: &Change, why: &StoreError) -> bool {
-    match why {
-        StoreError::BadKey(key) => change.key.starts_with(key.as_str()),
-        StoreError::TooLarge { key, .. } => change.key == *key,
-        StoreError::Locked(_) | StoreError::Newer { .. } | StoreError::Io { .. } | StoreError::Engine(_) | StoreError::Dead => {
-            false
-        }
     }
 }
 

@@ -16,7 +16,7 @@ use crate::api::{self, Asked, Limits, Server};
 use crate::config::Loaded;
 use crate::core::control::Answer;
 use crate::core::health;
-use crate::core::machine::{Identity, Input, Machine, Output};
+use crate::core::machine::{Effect, Identity, Input, Machine, Output};
 use crate::core::outbox::Announcement;
 use crate::elevenlabs::Client;
 use crate::formats::Router;
@@ -63,7 +63,6 @@ pub struct Shell {
     waiting: BTreeMap<u64, oneshot::Sender<Answer>>,
     asked: u64,
     dialing: usize,
-    status: String,
 }
 
 impl Shell {
@@ -118,7 +117,6 @@ impl Shell {
             waiting: BTreeMap::new(),
             asked: 0,
             dialing: 0,
-            status: String::new(),
         };
         shell.perform(restored.effects);
         shell.service.ready();
@@ -279,39 +277,38 @@ impl Shell {
         }
     }
 
-    fn perform(&mut self, effects: Vec<Output>) {
+    fn perform(&mut self, effects: Vec<Effect>) {
         for effect in effects {
             match effect {
-                Output::Keep(_) => {}
-                Output::Publish { ticket, announcement: Announcement { topic, payload } } => {
+                Effect::Publish { ticket, announcement: Announcement { topic, payload } } => {
                     if let Err(why) = self.link.publish(Ticket(ticket), topic.as_str(), payload, false) {
                         // It stays in the outbox and goes out with the next connection.
                         warn!("broker: {topic} not published: {why}");
                     }
                 }
-                Output::Health(health) => {
+                Effect::Health(health) => {
                     self.service.health(&health);
-                    let payload = serde_json::json!(health).to_string();
+                    let payload = serde_json::to_string(&health).unwrap_or_default();
                     match self.link.publish(NO_TICKET, self.loaded.topics().health(), payload, true) {
                         // Without a broker nobody listens; it is said again as soon as there is one.
                         Ok(()) | Err(NotSent::Offline) => {}
                         Err(why) => warn!("broker: health not published: {why}"),
                     }
                 }
-                Output::Dial(order) => {
+                Effect::Dial(order) => {
                     self.dialing += 1;
                     self.vendor.dial(order);
                 }
-                Output::AskConversation { call_sid, conversation_id } => self.vendor.ask_conversation(call_sid, conversation_id),
-                Output::ProbeUplink => self.vendor.probe_uplink(),
-                Output::ProbeAccount => self.vendor.probe_account(),
-                Output::Answer { id, answer } => {
+                Effect::AskConversation { call_sid, conversation_id } => self.vendor.ask_conversation(call_sid, conversation_id),
+                Effect::ProbeUplink => self.vendor.probe_uplink(),
+                Effect::ProbeAccount => self.vendor.probe_account(),
+                Effect::Answer { id, answer } => {
                     if let Some(reply) = self.waiting.remove(&id) {
                         // Whoever asked may have gone.
                         drop(reply.send(answer));
                     }
                 }
-                Output::Tell(telling) => tell(&telling),
+                Effect::Tell(telling) => tell(&telling),
             }
         }
     }
@@ -320,7 +317,7 @@ impl Shell {
 /// What one turn of the core asks for: what must be durable, and what is done after that, in order.
 struct Outputs {
     changes: Vec<crate::core::record::Change>,
-    effects: Vec<Output>,
+    effects: Vec<Effect>,
 }
 
 fn drain(machine: &mut Machine) -> Outputs {
@@ -328,7 +325,7 @@ fn drain(machine: &mut Machine) -> Outputs {
     while let Some(output) = machine.poll_output() {
         match output {
             Output::Keep(change) => outputs.changes.push(change),
-            effect => outputs.effects.push(effect),
+            Output::Do(effect) => outputs.effects.push(effect),
         }
     }
     outputs

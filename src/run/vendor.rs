@@ -57,7 +57,7 @@ impl Vendor {
     }
 
     /// One POST.
-    pub fn dial(&self, order: Order) {
+    pub fn dial(&self, order: Box<Order>) {
         self.perform(async move |client| Answered::Dialed(order.call_sid.clone(), client.place(&order).await));
     }
 

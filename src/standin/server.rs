@@ -6,7 +6,6 @@ use core::task::{Context, Poll};
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::SystemTime;
 
 use axum::Router;
 use axum::extract::connect_info::Connected;
@@ -21,8 +20,8 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::state::{Answer, Body, Conversation, Fault, Life, Post, State};
-use crate::core::time::UnixMillis;
 use crate::elevenlabs::Route;
+use crate::host::clock;
 
 /// The stand-in, running in the current tokio runtime until it is stopped or dropped.
 #[derive(Debug)]
@@ -167,7 +166,7 @@ impl App {
     async fn outbound_call(self, route: Route, uri: Uri, headers: HeaderMap, body: String, cut: Cut) -> Response {
         let shown = headers.iter().filter(|(name, _)| name.as_str() != "xi-api-key");
         let request = Post {
-            at: now(),
+            at: clock::wall(),
             path: uri.path().to_owned(),
             headers: shown.map(|(n, v)| (n.to_string(), String::from_utf8_lossy(v.as_bytes()).into_owned())).collect(),
             body,
@@ -193,11 +192,11 @@ async fn sip_trunk(app: Shared<App>, cut: ConnectInfo<Cut>, uri: Uri, headers: H
 }
 
 async fn list(app: Shared<App>, cut: ConnectInfo<Cut>, headers: HeaderMap, query: Query<Vec<(String, String)>>) -> Response {
-    write(lock(&app.state).list(&query.0, key(&headers), now()), &cut.0)
+    write(lock(&app.state).list(&query.0, key(&headers), clock::wall()), &cut.0)
 }
 
 async fn conversation(app: Shared<App>, cut: ConnectInfo<Cut>, headers: HeaderMap, id: Path<String>) -> Response {
-    write(lock(&app.state).conversation(&id.0, key(&headers), now()), &cut.0)
+    write(lock(&app.state).conversation(&id.0, key(&headers), clock::wall()), &cut.0)
 }
 
 fn write(answer: Answer, cut: &Cut) -> Response {
@@ -217,11 +216,6 @@ fn write(answer: Answer, cut: &Cut) -> Response {
 
 fn key(headers: &HeaderMap) -> Option<&str> {
     headers.get("xi-api-key").and_then(|value| value.to_str().ok())
-}
-
-fn now() -> UnixMillis {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    UnixMillis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }
 
 /// Set, a connection fails at its next read or write, so that it closes without an answer.

@@ -4,7 +4,9 @@ use std::fs::{self, DirBuilder, File, TryLockError};
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use crate::host::clock;
 
 use super::StoreError;
 
@@ -46,7 +48,7 @@ impl StateDir {
         if own_user().is_some_and(|own| own != owner) {
             return Err(StoreError::NotOurs { dir: path.to_owned(), owner });
         }
-        let started = Instant::now();
+        let started = clock::instant();
         loop {
             match handle.try_lock() {
                 Ok(()) => return Ok(Self { handle, path: path.to_owned() }),

@@ -55,6 +55,15 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// The key of the record for which a list was refused, the store being as it was. `None` when something else is wrong.
+    #[must_use]
+    pub fn refused_key(&self) -> Option<&str> {
+        match self {
+            Self::BadKey(key) | Self::TooLarge { key, .. } => Some(key),
+            Self::Locked(_) | Self::NotOurs { .. } | Self::Newer { .. } | Self::Io { .. } | Self::Engine(_) | Self::Dead => None,
+        }
+    }
+
     /// Whether there was no room: [`super::Store::recover`] may help, as it frees the ballast.
     #[must_use]
     pub fn is_disk_full(&self) -> bool {

@@ -34,11 +34,11 @@ mod tree;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 pub use error::StoreError;
 
 use crate::core::record::{Change, Entry};
+use crate::host::clock;
 use disk::StateDir;
 use journal::{Image, Journal};
 use record::{Kind, Record, Stored};
@@ -280,7 +280,7 @@ fn open_tree(
 
 /// Renames the database out of the way and deletes the oldest of those set aside before.
 fn set_aside(state: &StateDir, database: &Path) -> std::io::Result<PathBuf> {
-    let mut time = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    let mut time = clock::wall().0.max(0).unsigned_abs() / 1000;
     let named = |time: u64| state.path().join(format!("{QUARANTINE}{time}"));
     while named(time).exists() {
         time += 1;
@@ -511,7 +511,7 @@ mod tests {
     }
 
     /// Every file with its length, time and bytes.
-    fn listing(dir: &Path) -> BTreeMap<PathBuf, (SystemTime, Vec<u8>)> {
+    fn listing(dir: &Path) -> BTreeMap<PathBuf, (std::time::SystemTime, Vec<u8>)> {
         let mut found = BTreeMap::new();
         for item in fs::read_dir(dir).unwrap() {
             let item = item.unwrap();

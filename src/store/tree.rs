@@ -11,7 +11,9 @@ use std::fs::{self, File};
 use std::io::{self, ErrorKind};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use crate::host::clock;
 
 use super::disk::sync_dir;
 use super::record::{self, Record, Stored};
@@ -79,7 +81,7 @@ impl Tree {
             .use_compression(false)
             .cache_capacity(CACHE_BYTES)
             .flush_every_ms(None);
-        let started = Instant::now();
+        let started = clock::instant();
         let (db, wide, contents) = loop {
             match caught(|| read(config.open()?)) {
                 Ok(Ok((db, wide, contents))) => break (db, wide, contents),

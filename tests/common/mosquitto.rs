@@ -12,6 +12,7 @@
 //! ```
 #![allow(dead_code, reason = "each test uses its part")]
 #![allow(clippy::expect_used, clippy::panic, reason = "a helper of tests fails its test")]
+#![allow(clippy::disallowed_methods, reason = "measures how long something takes")]
 
 use std::fs::{self, File};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};

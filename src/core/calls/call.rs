@@ -5,7 +5,7 @@ use core::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::dialing::{CallResult, Conversation, ConversationStatus, Order};
-use crate::core::id::{CallSid, UnitId, ViolationId};
+use crate::core::id::{CallSid, DriverId, UnitId, ViolationId};
 use crate::core::roster::{Dispatcher, Driver};
 use crate::core::separation::ViolationKind;
 use crate::core::time::UnixMillis;
@@ -275,21 +275,41 @@ impl Call {
         }
     }
 
-    /// What is published on every change: no number, no prompt.
+    /// What is published on every change, JSON: no number, no prompt.
     #[must_use]
-    pub fn announcement(&self) -> serde_json::Value {
-        serde_json::json!({
-            "call_sid": self.call_sid,
-            "state": self.state,
-            "attempt": self.attempt,
-            "violation_id": self.violation_id(),
-            "driver": { "id": self.driver.id, "name": self.driver.name },
-            "conversation_id": self.conversation_id,
-            "twilio_call_sid": self.provider_call_sid,
-            "outcome": self.outcome,
-            "reason": self.reason,
-            "at": self.changed,
-        })
+    pub fn announcement(&self) -> String {
+        #[derive(Serialize)]
+        struct Announcement<'a> {
+            call_sid: &'a CallSid,
+            state: State,
+            attempt: u32,
+            violation_id: Option<&'a ViolationId>,
+            driver: Person<'a>,
+            conversation_id: Option<&'a str>,
+            twilio_call_sid: Option<&'a str>,
+            outcome: Option<Outcome>,
+            reason: Option<&'a str>,
+            at: UnixMillis,
+        }
+        #[derive(Serialize)]
+        struct Person<'a> {
+            id: &'a DriverId,
+            name: &'a str,
+        }
+        let announcement = Announcement {
+            call_sid: &self.call_sid,
+            state: self.state,
+            attempt: self.attempt,
+            violation_id: self.violation_id(),
+            driver: Person { id: &self.driver.id, name: &self.driver.name },
+            conversation_id: self.conversation_id.as_deref(),
+            twilio_call_sid: self.provider_call_sid.as_deref(),
+            outcome: self.outcome,
+            reason: self.reason.as_deref(),
+            at: self.changed,
+        };
+        // Strings and numbers always serialise.
+        serde_json::to_string(&announcement).unwrap_or_default()
     }
 
     /// What `calls list` and `calls show` tell: the announcement and what an operator asks next. Numbers are masked.

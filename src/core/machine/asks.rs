@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Machine, Output, Waiter};
+use super::{Effect, Machine, Waiter};
 use crate::core::calls::queue::Denied;
 use crate::core::calls::{Call, State};
 use crate::core::control::{Answer, Ask};
@@ -61,7 +61,7 @@ impl Machine {
             }
             Ask::Roster => Answer::ok(self.roster()),
         };
-        self.out.push_back(Output::Answer { id, answer });
+        self.effect(Effect::Answer { id, answer });
     }
 
     /// Answers those who wait for a call that has got as far as they want, or whose patience is over.
@@ -78,7 +78,7 @@ impl Machine {
         for (id, call_sid) in due {
             self.waiters.remove(&id);
             let answer = self.queue.get(&call_sid).map_or_else(|| denied(&Denied::NoSuchCall), |call| accepted(call, now));
-            self.out.push_back(Output::Answer { id, answer });
+            self.effect(Effect::Answer { id, answer });
         }
     }
 

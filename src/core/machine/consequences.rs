@@ -3,7 +3,7 @@
 
 use core::time::Duration;
 
-use super::{Machine, Output, Snooze, Telling};
+use super::{Effect, Machine, Output, Snooze, Telling};
 use crate::core::calls::Cause;
 use crate::core::calls::prompt::{self, Audience, Point, PromptInput};
 use crate::core::calls::queue::{Owed, QueueOutput};
@@ -34,25 +34,25 @@ impl Machine {
         let detector = &self.detector;
         self.queue.advance(now, &|violation_id| detector.newest_evidence(violation_id));
         while let Some(output) = self.queue.poll_output() {
-            self.out.push_back(match output {
-                QueueOutput::Keep(change) => Output::Keep(change),
-                QueueOutput::Dial(order) => Output::Dial(order),
+            match output {
+                QueueOutput::Keep(change) => self.out.push_back(Output::Keep(change)),
+                QueueOutput::Dial(order) => self.effect(Effect::Dial(Box::new(order))),
                 QueueOutput::AskConversation { call_sid, conversation_id } => {
-                    Output::AskConversation { call_sid, conversation_id }
+                    self.effect(Effect::AskConversation { call_sid, conversation_id });
                 }
-                QueueOutput::ProbeUplink => Output::ProbeUplink,
-                QueueOutput::ProbeAccount => Output::ProbeAccount,
+                QueueOutput::ProbeUplink => self.effect(Effect::ProbeUplink),
+                QueueOutput::ProbeAccount => self.effect(Effect::ProbeAccount),
                 QueueOutput::Changed(call) => {
-                    self.outbox.announce(self.settings.topics.call(&call.call_sid), call.announcement().to_string());
-                    Output::Tell(Telling::Call(call))
+                    self.outbox.announce(self.settings.topics.call(&call.call_sid), call.announcement());
+                    self.effect(Effect::Tell(Telling::Call(call)));
                 }
-            });
+            }
         }
         while let Some(output) = self.outbox.poll_output() {
-            self.out.push_back(match output {
-                OutboxOutput::Keep(change) => Output::Keep(change),
-                OutboxOutput::Publish { ticket, announcement } => Output::Publish { ticket, announcement },
-            });
+            match output {
+                OutboxOutput::Keep(change) => self.out.push_back(Output::Keep(change)),
+                OutboxOutput::Publish { ticket, announcement } => self.effect(Effect::Publish { ticket, announcement }),
+            }
         }
         self.answer_waiters(now);
         self.say_health(now);
@@ -60,8 +60,8 @@ impl Machine {
 
     fn found(&mut self, finding: Finding, now: Now) {
         let topic = self.settings.topics.violation(&finding.tractor);
-        self.outbox.announce(topic, serde_json::json!(finding).to_string());
-        self.out.push_back(Output::Tell(Telling::Finding(Box::new(finding.clone()))));
+        self.outbox.announce(topic, serde_json::to_string(&finding).unwrap_or_default());
+        self.effect(Effect::Tell(Telling::Finding(Box::new(finding.clone()))));
         match finding.event {
             FindingEvent::Opened => self.owe_for(&finding, now),
             FindingEvent::Closed => {
@@ -172,7 +172,7 @@ impl Machine {
         if self.health_wanted || overdue || self.health_said.as_ref().is_none_or(|said| health.differs(said)) {
             self.health_wanted = false;
             self.health_said_at = now.mono;
-            self.out.push_back(Output::Health(Box::new(health.clone())));
+            self.effect(Effect::Health(Box::new(health.clone())));
             self.health_said = Some(health);
         }
     }

@@ -82,7 +82,7 @@ pub enum Input<'a> {
     },
     /// Somebody asks on the control socket.
     Ask {
-        /// To be named in [`Output::Answer`].
+        /// To be named in [`Effect::Answer`].
         id: u64,
         /// What.
         ask: Ask,
@@ -132,6 +132,13 @@ pub enum Input<'a> {
 pub enum Output {
     /// Make durable.
     Keep(Change),
+    /// Do, once everything is durable that was put out before and together with it.
+    Do(Effect),
+}
+
+/// Something that is seen outside.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Effect {
     /// Publish at QoS 1.
     Publish {
         /// To be named in [`Input::Delivered`].
@@ -142,7 +149,7 @@ pub enum Output {
     /// Say how it stands: publish it, retained, if there is a broker, and tell the service manager.
     Health(Box<Health>),
     /// One POST.
-    Dial(Order),
+    Dial(Box<Order>),
     /// Ask the vendor how a call stands.
     AskConversation {
         /// Whose.
@@ -441,8 +448,12 @@ impl Machine {
         self.out.push_back(Output::Keep(Change { key, value: None }));
     }
 
+    fn effect(&mut self, effect: Effect) {
+        self.out.push_back(Output::Do(effect));
+    }
+
     fn warn(&mut self, words: String) {
-        self.out.push_back(Output::Tell(Telling::Warning(words)));
+        self.effect(Effect::Tell(Telling::Warning(words)));
     }
 }
 

@@ -1,0 +1,30 @@
+//! `gladhand run`: the daemon.
+
+use std::path::Path;
+use std::time::Duration;
+
+use tracing::error;
+
+use super::{Failure, Outcome};
+use crate::config::Loaded;
+use crate::host::journal;
+use crate::run;
+
+/// For what still runs when the daemon has stopped: a name that is being looked up outlives its time limit.
+const LEFTOVERS: Duration = Duration::from_millis(200);
+
+pub(super) fn run(config: &Path) -> Outcome {
+    let loaded = Loaded::read(config).map_err(Failure::Malformed)?;
+    journal::init(loaded.config.log.level).map_err(|why| Failure::Failed(format!("logging cannot be started: {why}")))?;
+    let runtime = super::runtime()?;
+    let ended = runtime.block_on(run::run(loaded));
+    runtime.shutdown_timeout(LEFTOVERS);
+    match ended {
+        Ok(()) => Ok(String::new()),
+        Err(why) => {
+            // The journal is where an installer looks.
+            error!("cannot start: {why}");
+            Err(Failure::Failed(why.to_string()))
+        }
+    }
+}
