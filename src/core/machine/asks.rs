@@ -42,7 +42,7 @@ impl Machine {
             Ask::Violations => {
                 let violations: Vec<Value> = self
                     .detector
-                    .episodes()
+                    .open()
                     .map(|finding| {
                         let mut listed = json!(finding);
                         let snooze = self.snoozed.get(&finding.tractor);

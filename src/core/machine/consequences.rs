@@ -25,10 +25,10 @@ impl Machine {
             match event {
                 Event::Keep(pair) => {
                     let key = pair_key(&pair.tractor, &pair.trailer);
-                    self.keep(key, pair.revision, &pair);
+                    self.keep(key, &pair);
                 }
                 Event::Forget { tractor, trailer } => self.forget(pair_key(&tractor, &trailer)),
-                Event::Found(finding) => self.found(finding, now),
+                Event::Found(finding) => self.found(*finding, now),
             }
         }
         let detector = &self.detector;
@@ -137,8 +137,7 @@ impl Machine {
     /// present episodes last. Returns how many calls were called off.
     pub(super) fn acknowledge(&mut self, tractor: UnitId, said: Acknowledgement, now: Now) -> usize {
         let Acknowledgement { minutes, by } = said;
-        let open: Vec<ViolationId> =
-            self.detector.episodes().filter(|f| f.tractor == tractor).map(|f| f.violation_id.clone()).collect();
+        let open: Vec<ViolationId> = self.detector.open().filter(|f| f.tractor == tractor).map(|f| f.violation_id).collect();
         let waiting: Vec<_> = self
             .queue
             .list()
@@ -151,9 +150,8 @@ impl Machine {
         }
         if !open.is_empty() || minutes.is_some() {
             let until = minutes.map(|minutes| now.wall + Duration::from_secs(u64::from(minutes) * 60));
-            let revision = self.snoozed.get(&tractor).map_or(0, |s| s.revision) + 1;
-            let snooze = Snooze { tractor: tractor.clone(), until, by, revision };
-            self.keep(snooze_key(&tractor), revision, &snooze);
+            let snooze = Snooze { tractor: tractor.clone(), until, by };
+            self.keep(snooze_key(&tractor), &snooze);
             self.snoozed.insert(tractor.clone(), snooze);
         }
         self.nobody_to_call.remove(&tractor);

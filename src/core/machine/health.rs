@@ -3,7 +3,7 @@
 use core::time::Duration;
 use std::collections::BTreeMap;
 
-use super::{Machine, StoreFound};
+use super::{Machine, StoreFound, receive};
 use crate::core::calls::{State, Uplink};
 use crate::core::health::{Calls, Health, Mqtt, Status, Telemetry, Violations};
 use crate::core::id::UnitId;
@@ -20,7 +20,7 @@ impl Machine {
     /// How it stands.
     #[must_use]
     pub fn health(&self, now: Now) -> Health {
-        let seen = self.detector.observations();
+        let seen = self.detector.observations(receive(now));
         let count = |state| self.queue.count(state) as u64;
         let mut reasons = Vec::new();
         let mut reason = |wrong: bool, name: &str| {
@@ -43,12 +43,12 @@ impl Machine {
         let named = |name: &str, units: &mut dyn Iterator<Item = &UnitId>| -> Vec<String> {
             units.take(MAX_NAMED).map(|unit| format!("{name}:{unit}")).collect()
         };
-        reasons.extend(named("clock_suspect", &mut seen.clock_suspect()));
-        reasons.extend(named("silent", &mut seen.silent()));
+        reasons.extend(named("clock_suspect", &mut seen.clock_suspect_units.iter()));
+        reasons.extend(named("silent", &mut seen.silent_units.iter()));
         reasons.extend(named("nobody_to_call", &mut self.nobody_to_call.keys()));
         let undecodable: u64 = self.undecodable.values().sum();
         let mut rejected_by: BTreeMap<String, u64> = self.undecodable.iter().map(|(k, n)| ((*k).to_owned(), *n)).collect();
-        rejected_by.extend(seen.rejected_by().map(|(reason, n)| (reason.to_owned(), n)));
+        rejected_by.extend(seen.refused.by_reason().map(|(reason, n)| (reason.to_owned(), n)));
         Health {
             status: if reasons.is_empty() { Status::Up } else { Status::Degraded },
             pid: self.identity.pid,
@@ -60,11 +60,11 @@ impl Machine {
             uplink: if self.queue.uplink() == Uplink::Ok { "ok" } else { "offline" }.to_owned(),
             store: if self.store == StoreFound::Quarantined { "quarantined" } else { "ok" }.to_owned(),
             telemetry: Telemetry {
-                units: seen.units(),
-                stale: seen.stale(),
+                units: seen.units as u64,
+                stale: seen.silent as u64,
                 age_s: self.last_received.map(|at| now.mono.0.saturating_sub(at.0).as_secs()),
                 received: self.received,
-                rejected: undecodable + seen.rejected(),
+                rejected: undecodable + seen.refused.total(),
                 rejected_by,
             },
             violations: self.violations(),
@@ -85,7 +85,7 @@ impl Machine {
     }
 
     fn violations(&self) -> Violations {
-        let (open, suspected) = self.detector.episodes().fold((0, 0), |(open, suspected), episode| match episode.event {
+        let (open, suspected) = self.detector.open().fold((0, 0), |(open, suspected), episode| match episode.event {
             FindingEvent::Opened => (open + 1, suspected),
             FindingEvent::Suspected => (open, suspected + 1),
             FindingEvent::Closed | FindingEvent::DroppedOk => (open, suspected),

@@ -73,7 +73,7 @@ impl Machine {
         };
         match self.book.assign(assignment, now.wall) {
             Override::Taken(taken) => {
-                self.keep(format!("override/{}", taken.tractor), taken.since.map_or(0, |t| t.0.unsigned_abs()), &taken);
+                self.keep(format!("override/{}", taken.tractor), &taken);
                 let (tractor, since) = (taken.tractor, taken.since.unwrap_or(now.wall));
                 self.detector.assign(&tractor, &taken.trailers, since, receive(now));
                 self.nobody_to_call.remove(&tractor);
@@ -95,7 +95,7 @@ impl Machine {
         };
         self.book.set_zones(zones.clone());
         match &zones {
-            Some(zones) => self.keep("zones".to_owned(), self.session, zones),
+            Some(zones) => self.keep("zones".to_owned(), zones),
             None => self.forget("zones".to_owned()),
         }
         self.detector.set_zones(self.book.zones().0.to_vec());
@@ -123,7 +123,7 @@ impl Machine {
             Err(denied) => return Err(Refusal { status: 503, message: denied.to_string() }),
         };
         let seen = Seen { received: now.wall, call_sid: call_sid.clone() };
-        self.keep(request_key(&fingerprint), self.session, &seen);
+        self.keep(request_key(&fingerprint), &seen);
         self.seen.insert(fingerprint, seen);
         Ok(call_sid)
     }

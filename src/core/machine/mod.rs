@@ -192,6 +192,8 @@ pub struct Machine {
     identity: Identity,
     since: UnixMillis,
     session: u64,
+    /// Records kept in this session.
+    kept: u64,
     detector: Detector,
     book: Book,
     queue: Queue,
@@ -246,7 +248,6 @@ struct Snooze {
     /// `None`: as long as the episodes last that were open.
     until: Option<UnixMillis>,
     by: String,
-    revision: u64,
 }
 
 /// Somebody waits on the control socket for the vendor's answer.
@@ -261,7 +262,7 @@ impl Machine {
     #[must_use]
     pub fn new(settings: Settings, identity: Identity, now: Now) -> Self {
         let mut machine = Self {
-            detector: Detector::new(settings.separation.clone()),
+            detector: Detector::new(&settings.separation),
             book: Book::default(),
             queue: Queue::new(settings.calls.clone(), settings.retry.clone(), &settings.gateway, &identity.nonce),
             outbox: Outbox::default(),
@@ -269,6 +270,7 @@ impl Machine {
             identity,
             since: now.wall,
             session: 1,
+            kept: 0,
             seen: BTreeMap::new(),
             snoozed: BTreeMap::new(),
             waiters: BTreeMap::new(),
@@ -307,7 +309,7 @@ impl Machine {
             }
         }
         let start = Start { session: self.session, at: now.trusted.then_some(now.wall) };
-        self.keep("session".to_owned(), self.session, &start);
+        self.keep("session".to_owned(), &start);
         self.apply_roster(now);
         self.drain(now);
         unread
@@ -394,7 +396,7 @@ impl Machine {
     }
 
     fn configure(&mut self, settings: Settings, now: Now) {
-        self.detector.configure(settings.separation.clone());
+        self.detector.configure(&settings.separation);
         self.queue.configure(settings.calls.clone(), settings.retry.clone());
         self.book.load(settings.roster.clone());
         self.settings = settings;
@@ -439,7 +441,10 @@ impl Machine {
     }
 
     /// Asks for a record to be kept. Records hold strings and numbers only; they always serialise.
-    fn keep(&mut self, key: String, revision: u64, record: &impl Serialize) {
+    fn keep(&mut self, key: String, record: &impl Serialize) {
+        self.kept = self.kept.saturating_add(1);
+        // Later starts write later revisions.
+        let revision = (self.session << 32).saturating_add(self.kept);
         let bytes = serde_json::to_vec(record).unwrap_or_default();
         self.out.push_back(Output::Keep(Change { key, value: Some(Value { revision, bytes, precious: false }) }));
     }

@@ -75,6 +75,22 @@ impl Refusal {
         Self::Held,
         Self::Superseded,
     ];
+
+    /// A short name for counters.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::OutOfRange => "fix-out-of-range",
+            Self::MarkedInvalid => "fix-marked-invalid",
+            Self::NullIsland => "fix-null-island",
+            Self::Inaccurate => "fix-inaccurate",
+            Self::TooOld => "fix-too-old",
+            Self::Duplicate => "fix-duplicate",
+            Self::Stale => "fix-stale",
+            Self::Held => "fix-held",
+            Self::Superseded => "fix-superseded",
+        }
+    }
 }
 
 /// What came of a report.

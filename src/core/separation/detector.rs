@@ -10,7 +10,7 @@ use super::record::{PairRecord, Phase};
 use super::sample::Side;
 use super::unit::Unit;
 use super::{Event, Receive, Settings};
-use crate::core::id::UnitId;
+use crate::core::id::{UnitId, ViolationId};
 use crate::core::roster::TrailerTraits;
 use crate::core::telemetry::{Coupling, CouplingState, Report};
 use crate::core::time::UnixMillis;
@@ -218,6 +218,24 @@ impl Detector {
             let decided_by = DecidedBy { unit: trailer.id.clone(), ts: episode.at };
             Some(finding(event, episode, tractor, trailer, decided_by, episode.at))
         })
+    }
+
+    /// When an open violation was last seen to be one, in event time.
+    #[must_use]
+    pub fn newest_evidence(&self, violation_id: &ViolationId) -> Option<UnixMillis> {
+        self.pairs.iter().find_map(|pair| match &pair.state.phase {
+            Phase::Open(episode) => {
+                let (tractor, trailer) = (self.units.get(pair.tractor)?, self.units.get(pair.trailer)?);
+                (super::pair::violation_id(tractor, trailer, episode.began) == *violation_id).then_some(episode.last_apart)
+            }
+            Phase::Watching | Phase::Suspected(_) | Phase::Dropped(..) => None,
+        })
+    }
+
+    /// Whether [`poll`](Self::poll) has something.
+    #[must_use]
+    pub fn has_events(&self) -> bool {
+        !self.events.is_empty()
     }
 
     /// Counts, and which units are silent or have a wrong clock. Looks at every unit.

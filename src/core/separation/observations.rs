@@ -48,6 +48,11 @@ impl Refused {
         self.0.get(why as usize).copied().unwrap_or_default()
     }
 
+    /// Every reason for which a report was refused, and how many.
+    pub fn by_reason(&self) -> impl Iterator<Item = (&'static str, u64)> + '_ {
+        Refusal::ALL.into_iter().map(|why| (why.name(), self.of(why))).filter(|(_, count)| *count > 0)
+    }
+
     /// Reports refused.
     #[must_use]
     pub fn total(&self) -> u64 {

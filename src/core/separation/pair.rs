@@ -600,7 +600,7 @@ pub(super) fn finding(
 }
 
 /// `V-T-001-R-001-1763569135`: the same evidence has the same name, also when it is seen again after a restart.
-fn violation_id(tractor: &Unit, trailer: &Unit, began: UnixMillis) -> ViolationId {
+pub(super) fn violation_id(tractor: &Unit, trailer: &Unit, began: UnixMillis) -> ViolationId {
     let plain = |id: &str| id.chars().map(|c| if c.is_ascii_alphanumeric() || c == '_' { c } else { '-' }).collect::<String>();
     let text = format!("V-{}-{}-{}", plain(&tractor.id), plain(&trailer.id), began.0.div_euclid(1000));
     #[expect(clippy::expect_used, reason = "2 + 48 + 1 + 48 + 1 + 20 bytes of letters, digits and dashes at most")]
