@@ -7,7 +7,7 @@ mod daemon;
 use std::time::Duration;
 
 use daemon::{Gateway, HEALTH, Setup, Watch};
-use gladhand::standin;
+use gladhand::standin::{self, Fault, Reply};
 use serde_json::{Value, json};
 
 fn down(pid: u32, session: u64) -> Value {
@@ -47,6 +47,20 @@ async fn told_to_stop_while_the_broker_is_dead_it_stops_all_the_same() {
     let (status, took) = gateway.stop().await;
     assert!(status.success() && took < Duration::from_secs(5), "{status} after {took:?}");
     gateway.broker.thaw();
+}
+
+#[tokio::test]
+async fn told_to_stop_while_the_vendor_is_silent_it_leaves_the_attempt_unknown() {
+    let mut gateway = Gateway::start(Setup::default()).await;
+    gateway.vendor.set_faults([Fault::new(Reply::Usual).after(Duration::from_secs(60))]);
+    gateway.play().await;
+    daemon::until("the POST", || gateway.posts() == 1).await;
+    let (status, took) = gateway.stop().await;
+    assert!(status.success() && took < Duration::from_secs(5), "{status} after {took:?}");
+    gateway.launch().await;
+    gateway.watch.message("the attempt to be unknown", |said| said.call("unknown")).await;
+    gateway.settle().await;
+    assert_eq!(gateway.posts(), 1);
 }
 
 #[tokio::test]

@@ -467,6 +467,6 @@ pub async fn until(what: &str, mut holds: impl FnMut() -> bool) {
     let patience = Instant::now() + PATIENCE;
     while !holds() {
         assert!(Instant::now() < patience, "waited {PATIENCE:?} in vain for {what}");
-        sleep(Duration::from_millis(5)).await;
+        sleep(Duration::from_millis(1)).await;
     }
 }
