@@ -749,14 +749,17 @@ fn elsewhere(s: &mut Scene, place: Position) -> Expectation {
     s.due(LeftBehind, &rig, departure, 600)
 }
 
-/// A haul after an hour's rest, with a trailer's clock that is wrong.
+/// A haul after an hour's rest, with a trailer's clock that is wrong. A prompt uplink: only a steady lag tells of it.
 fn clock(s: &mut Scene, seconds: f64) -> Expectation {
     let mut rig = s.hooked();
     rig.wait(s.rng.range(4000.0, 6000.0));
     rig.drive(City, 1500.0);
     rig.drive(Motorway, 50_000.0);
-    let truck = s.rng.range(5.0, 10.0);
-    heard(s, &rig, truck, (60.0, 300.0), |_, trailer| trailer.clock(ALWAYS, seconds));
+    let (truck, mut trailer) = (s.truck(&rig, 8.0), s.trailer(&rig, 60.0, 300.0));
+    trailer.latency = s.rng.range(0.2, 2.0);
+    let (truck, mut trailer) = (s.hear_truck(&rig, &truck), s.hear_trailer(&rig, rig.first(), &trailer));
+    trailer.clock(ALWAYS, seconds);
+    s.play(&rig, [truck, trailer]);
     Expectation { clock_suspect: Some(rig.first().unit.clone()), ..Expectation::nothing() }
 }
 
