@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 /// Mean Earth radius in metres (IUGG R1).
-const EARTH_RADIUS_M: f64 = 6_371_008.8;
+pub const EARTH_RADIUS_M: f64 = 6_371_008.8;
 
 /// A length in metres.
 #[derive(Clone, Copy, Debug, PartialEq, PartialOrd, Default, Serialize, Deserialize)]

@@ -1,0 +1,258 @@
+//! Which reports count as fixes. Nothing a tracker says is believed as it stands: the field knows old places under fresh
+//! times, null island, clocks of 2004, cell towers and teleports.
+
+use heapless::{HistoryBuf, Vec};
+use serde::{Deserialize, Serialize};
+
+use super::Receive;
+use super::history::{Fix, History, V_MAX};
+use crate::core::geo::Position;
+use crate::core::telemetry::Report;
+use crate::core::time::UnixMillis;
+
+/// Trackers without a fix report latitude and longitude 0; nobody drives within 2 km of there.
+const NULL_ISLAND_M: f64 = 2_000.0;
+/// Coarser fixes come from cell towers, kilometres off.
+const MAX_ACCURACY_M: f64 = 200.0;
+/// Older reports are out of some forgotten buffer.
+const MAX_AGE_MS: i64 = 72 * 3_600_000;
+/// A unit's clock may run ahead by this before it is set right by the time of receipt ...
+pub(super) const MAX_AHEAD_MS: i64 = 60_000;
+/// ... which then may be off by this, in seconds: real deliveries take 12 to 485 s at the 95th percentile, most under 120.
+const RETIMED_CLOCK_S: u16 = 120;
+/// A lag between event and receipt as steady as this is a wrong clock; a buffer that drains is not steady.
+const STEADY_MS: i64 = 15_000;
+/// As many reports show it,
+const STEADY_REPORTS: u16 = 10;
+/// over at least this long: ten reports of a 1 Hz tracker differ by 9 s even out of a buffer.
+const STEADY_SPAN_MS: i64 = 60_000;
+/// A steady lag below this is an ordinary slow link.
+const MIN_LAG_MS: i64 = 120_000;
+/// Clocks that are right: real loggers are 1 to 2 s off, measured.
+pub(super) const CLOCK_S: u16 = 2;
+/// Position error in metres of a fix that says nothing of it (static 95th percentile 4 to 17 m, measured), and of the best.
+const SIGMA_M: f64 = 8.0;
+const BEST_SIGMA_M: f64 = 5.0;
+/// What a fix may claim at worst; keeps an absurd dilution of precision in range.
+const WORST_SIGMA_M: f64 = 500.0;
+/// Standard deviations taken off before a distance is believed.
+pub(super) const K: f64 = 3.0;
+
+/// Why a report did not become a fix.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Refusal {
+    /// Latitude or longitude is not a number or out of range.
+    OutOfRange,
+    /// The receiver itself says so.
+    MarkedInvalid,
+    /// Within 2 km of latitude 0, longitude 0.
+    NullIsland,
+    /// Accuracy worse than 200 m.
+    Inaccurate,
+    /// Event time more than 72 h before the time of receipt.
+    TooOld,
+    /// Time and place of a report already known.
+    Duplicate,
+    /// The last known place under a new time, from a unit that says it moves.
+    Stale,
+    /// Faster than any rig from the last known place; waits for two more that agree.
+    Held,
+    /// Another fix with this time, or older than all that is remembered.
+    Superseded,
+}
+
+impl Refusal {
+    /// All of them, in the order of their counters.
+    pub const ALL: [Self; 9] = [
+        Self::OutOfRange,
+        Self::MarkedInvalid,
+        Self::NullIsland,
+        Self::Inaccurate,
+        Self::TooOld,
+        Self::Duplicate,
+        Self::Stale,
+        Self::Held,
+        Self::Superseded,
+    ];
+}
+
+/// What came of a report.
+#[derive(Debug, Default)]
+pub(super) struct Admitted {
+    /// Times of the fixes that entered the history, oldest first: one, or three when held ones are released.
+    pub times: Vec<UnixMillis, 3>,
+    /// A fix that the new one unmasks as stale and that left the history.
+    pub withdrawn: Option<UnixMillis>,
+}
+
+/// What acceptance remembers of one unit.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Intake {
+    held: HistoryBuf<Fix, 2>,
+    lag: Lag,
+    /// Fingerprints of the newest re-timed reports: their duplicates come with other times.
+    retimed: HistoryBuf<u64, 4>,
+}
+
+impl Intake {
+    /// The clock bound and event time a report is to be read with, or why it is too old. Shared by fixes and coupling reports.
+    pub fn time(&self, at: UnixMillis, now: Receive) -> Result<(UnixMillis, u16), Refusal> {
+        if !now.trusted {
+            return Ok((at, CLOCK_S));
+        }
+        let lag = now.at.millis_since(at);
+        if lag > MAX_AGE_MS {
+            Err(Refusal::TooOld)
+        } else if lag < -MAX_AHEAD_MS {
+            Ok((now.at, RETIMED_CLOCK_S))
+        } else {
+            Ok((at, self.lag.clock_s()))
+        }
+    }
+
+    /// Judges a report's position and puts it into the history.
+    pub fn admit(
+        &mut self,
+        report: &Report,
+        position: Position,
+        history: &mut History,
+        now: Receive,
+    ) -> Result<Admitted, Refusal> {
+        plausible(report, position)?;
+        let sigma = sigma(report);
+        let speed = report.speed_mps.map(f64::from);
+        let as_sent = Fix::new(report.at, position, sigma, speed, report.moving, CLOCK_S);
+        let (at, _) = self.time(report.at, now)?;
+        if self.is_duplicate(&as_sent, at != report.at, history) {
+            return Err(Refusal::Duplicate);
+        }
+        if now.trusted {
+            self.lag.note(report.at, now.at.millis_since(report.at));
+        }
+        let (at, clock_s) = self.time(report.at, now)?;
+        let mut fix = as_sent;
+        (fix.at, fix.clock_s) = (at, clock_s);
+        let (before, after) = history.neighbours(at);
+        if before.is_some_and(|b| fix.motion && fix.same_coordinates(b)) {
+            return Err(Refusal::Stale);
+        }
+        let withdrawn = after.filter(|a| a.motion && a.same_coordinates(&fix)).map(|a| a.at);
+        if before.is_some_and(|b| too_fast(b, &fix)) {
+            return self.hold(fix, history);
+        }
+        if let Some(stale) = withdrawn {
+            history.remove(stale);
+        }
+        if !history.insert(fix) {
+            return Err(Refusal::Superseded);
+        }
+        let mut admitted = Admitted { withdrawn, ..Admitted::default() };
+        let _ = admitted.times.push(at);
+        Ok(admitted)
+    }
+
+    /// Whether the unit's clock is known to be wrong at the moment.
+    pub fn clock_is_off(&self) -> bool {
+        self.lag.clock_s() > CLOCK_S
+    }
+
+    fn is_duplicate(&mut self, fix: &Fix, is_retimed: bool, history: &History) -> bool {
+        let is_known = |f: &Fix| f.at == fix.at && f.same_coordinates(fix);
+        if history.get(fix.at).is_some_and(is_known) || self.held.iter().any(is_known) {
+            return true;
+        }
+        if !is_retimed {
+            return false;
+        }
+        let p = fix.position();
+        let fingerprint = [fix.at.0 as u64, p.lat.to_bits(), p.lon.to_bits()]
+            .into_iter()
+            .fold(0xcbf2_9ce4_8422_2325_u64, |h, part| (h ^ part).wrapping_mul(0x0000_0100_0000_01b3).rotate_left(29));
+        let known = self.retimed.contains(&fingerprint);
+        if !known {
+            self.retimed.write(fingerprint);
+        }
+        known
+    }
+
+    /// A third fix that agrees with two held ones shows that the history was wrong: all three enter it.
+    fn hold(&mut self, fix: Fix, history: &mut History) -> Result<Admitted, Refusal> {
+        let agree = self.held.len() == 2 && self.held.iter().all(|h| !too_fast(h, &fix));
+        if !agree {
+            self.held.write(fix);
+            return Err(Refusal::Held);
+        }
+        let mut three: Vec<Fix, 3> = self.held.iter().copied().chain([fix]).collect();
+        three.sort_unstable_by_key(|f| f.at);
+        self.held.clear();
+        let mut admitted = Admitted::default();
+        for fix in three {
+            if history.insert(fix) {
+                let _ = admitted.times.push(fix.at);
+            }
+        }
+        Ok(admitted)
+    }
+}
+
+fn plausible(report: &Report, position: Position) -> Result<(), Refusal> {
+    const NULL_ISLAND: Position = Position { lat: 0.0, lon: 0.0 };
+    if !position.is_valid() {
+        Err(Refusal::OutOfRange)
+    } else if report.valid == Some(false) {
+        Err(Refusal::MarkedInvalid)
+    } else if position.lat.abs() < 0.1 && position.lon.abs() < 0.1 && position.distance(NULL_ISLAND).0 <= NULL_ISLAND_M {
+        Err(Refusal::NullIsland)
+    } else if report.accuracy.is_some_and(|a| a.0.is_nan() || a.0 > MAX_ACCURACY_M) {
+        Err(Refusal::Inaccurate)
+    } else {
+        Ok(())
+    }
+}
+
+/// Receivers state the 68 % radius, which is 1.5 standard deviations of one axis; a dilution of precision of 1 is worth 4 m.
+fn sigma(report: &Report) -> f64 {
+    let accuracy = report.accuracy.map(|a| a.0 / 1.5);
+    let dilution = report.hdop.map(|h| 4.0 * f64::from(h)).filter(|s| s.is_finite() && *s > 0.0);
+    accuracy.or(dilution).unwrap_or(SIGMA_M).clamp(BEST_SIGMA_M, WORST_SIGMA_M)
+}
+
+/// Whether no rig gets from one to the other, even if both positions err towards each other.
+fn too_fast(a: &Fix, b: &Fix) -> bool {
+    let reach = V_MAX * b.at.secs_since(a.at).abs();
+    a.distance_at_most(b) > reach && a.distance(b) - K * a.sigma().hypot(b.sigma()) > reach
+}
+
+/// The run of reports whose lag between event and receipt stays within [`STEADY_MS`].
+#[derive(Clone, Debug, Default)]
+struct Lag {
+    since: UnixMillis,
+    until: UnixMillis,
+    min_ms: i64,
+    max_ms: i64,
+    reports: u16,
+}
+
+impl Lag {
+    fn note(&mut self, at: UnixMillis, lag_ms: i64) {
+        let (min, max) = (self.min_ms.min(lag_ms), self.max_ms.max(lag_ms));
+        if self.reports == 0 || max - min > STEADY_MS {
+            *self = Self { since: at, until: at, min_ms: lag_ms, max_ms: lag_ms, reports: 1 };
+        } else {
+            *self = Self {
+                since: self.since.min(at),
+                until: self.until.max(at),
+                min_ms: min,
+                max_ms: max,
+                reports: self.reports.saturating_add(1),
+            };
+        }
+    }
+
+    /// In seconds; a lag of more than 18 hours counts as 18 hours, in which a rig is anywhere.
+    fn clock_s(&self) -> u16 {
+        let steady = self.reports >= STEADY_REPORTS && self.until.millis_since(self.since) >= STEADY_SPAN_MS;
+        if steady && self.min_ms > MIN_LAG_MS { u16::try_from(self.min_ms / 1000).unwrap_or(u16::MAX) } else { CLOCK_S }
+    }
+}

@@ -1,0 +1,428 @@
+//! All units and pairs: takes in reports and assignments, hands out what changed.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use super::finding::{DecidedBy, Finding, FindingEvent};
+use super::limits::Limits;
+use super::observations::{Observations, Refused};
+use super::pair::{Message, Pair, Scene, finding};
+use super::record::{PairRecord, Phase};
+use super::sample::Side;
+use super::unit::Unit;
+use super::{Event, Receive, Settings};
+use crate::core::id::UnitId;
+use crate::core::roster::TrailerTraits;
+use crate::core::telemetry::{Coupling, CouplingState, Report};
+use crate::core::time::UnixMillis;
+use crate::core::zone::Zone;
+
+/// Decides when a tractor and its trailer came apart. See the [module](super).
+#[derive(Debug)]
+pub struct Detector {
+    limits: Limits,
+    zones: Vec<Zone>,
+    traits: BTreeMap<UnitId, TrailerTraits>,
+    names: BTreeMap<UnitId, u32>,
+    units: Slots<Box<Unit>>,
+    pairs: Slots<Box<Pair>>,
+    events: VecDeque<Event>,
+    counts: Counts,
+    trusted: bool,
+    /// No pair needs [`Detector::advance`] before this.
+    due: Option<UnixMillis>,
+}
+
+#[derive(Debug, Default)]
+struct Counts {
+    received: u64,
+    accepted: u64,
+    refused: Refused,
+    retimed: u64,
+    unassigned: u64,
+}
+
+impl Detector {
+    /// A detector that knows nobody.
+    #[must_use]
+    pub fn new(settings: &Settings) -> Self {
+        Self {
+            limits: Limits::from(settings),
+            zones: Vec::new(),
+            traits: BTreeMap::new(),
+            names: BTreeMap::new(),
+            units: Slots::default(),
+            pairs: Slots::default(),
+            events: VecDeque::new(),
+            counts: Counts::default(),
+            trusted: false,
+            due: None,
+        }
+    }
+
+    /// Changes the thresholds. What was found stays found.
+    pub fn configure(&mut self, settings: &Settings) {
+        self.limits = Limits::from(settings);
+    }
+
+    /// Replaces the places where a trailer may be dropped.
+    pub fn set_zones(&mut self, zones: Vec<Zone>) {
+        self.zones = zones;
+    }
+
+    /// Says what is known of a trailer's tracker.
+    pub fn set_trailer(&mut self, traits: TrailerTraits) {
+        if let Some(unit) = self.names.get(&traits.id).and_then(|slot| self.units.get_mut(*slot)) {
+            unit.set_traits(&traits);
+        }
+        self.traits.insert(traits.id.clone(), traits);
+    }
+
+    /// Takes back a pair from the store, before anything else is put in. A restored pair whose tractor has no assignment any
+    /// more needs an [`assign`](Self::assign) without trailers.
+    pub fn restore(&mut self, record: PairRecord) {
+        let PairRecord { tractor, trailer, state, tractor_fixes, trailer_fixes } = record;
+        if self.pair_of(&tractor, &trailer).is_some() {
+            return;
+        }
+        let newest = |fixes: &[super::history::Fix]| fixes.last().map_or(state.since, |f| f.at);
+        let heard = newest(&tractor_fixes).max(newest(&trailer_fixes));
+        let (tractor, trailer) = (self.unit(&tractor, heard), self.unit(&trailer, heard));
+        for (slot, fixes) in [(tractor, tractor_fixes.as_slice()), (trailer, trailer_fixes.as_slice())] {
+            if let Some(unit) = self.units.get_mut(slot) {
+                for fix in fixes {
+                    unit.history.insert(*fix);
+                }
+            }
+        }
+        let ended = state.ended;
+        self.add_pair(Pair::restored(tractor, trailer, state));
+        if let Some(end) = ended {
+            self.wake(self.expiry(end));
+        }
+    }
+
+    /// An assignment holds from `since` (event time) and ends the tractor's former one at that time. Trailers that stay
+    /// assigned stay as they are; none at all means unassigned.
+    pub fn assign(&mut self, tractor: &UnitId, trailers: &[UnitId], since: UnixMillis, now: Receive) {
+        self.notice_trust(now);
+        for slot in self.pairs_of(tractor) {
+            let Some(trailer) = self.pairs.get(slot).and_then(|p| self.units.get(p.trailer)).map(|u| u.id.clone()) else {
+                continue;
+            };
+            let is_over = self.pairs.get(slot).is_some_and(|p| p.state.ended.is_some());
+            match (trailers.contains(&trailer), is_over) {
+                (true, true) => self.forget(slot, Message { side: Side::Tractor, ts: since, now }),
+                (false, false) => {
+                    self.with_pair(slot, Message { side: Side::Tractor, ts: since, now }, |pair, scene, out| {
+                        pair.end(since, scene, out);
+                    });
+                    self.wake(self.expiry(since));
+                }
+                (true, false) | (false, true) => {}
+            }
+        }
+        for trailer in trailers {
+            if trailer != tractor && self.pair_of(tractor, trailer).is_none() {
+                let (a, b) = (self.unit(tractor, now.at), self.unit(trailer, now.at));
+                let slot = self.add_pair(Pair::new(a, b, since));
+                self.with_pair(slot, Message { side: Side::Tractor, ts: since, now }, |_, _, _| {});
+            }
+        }
+        self.sweep(now);
+    }
+
+    /// Takes in one report.
+    pub fn report(&mut self, report: &Report, now: Receive) {
+        self.notice_trust(now);
+        let Some(slot) = self.names.get(&*report.unit).copied() else {
+            self.counts.unassigned += 1;
+            return;
+        };
+        let Some(unit) = self.units.get_mut(slot) else { return };
+        self.counts.received += 1;
+        unit.hear(now);
+        let coupled = report.coupling.as_ref().and_then(|c| note_coupling(unit, c, report.at, now));
+        let was_off = unit.intake.clock_is_off();
+        let admitted = match report.position.map(|p| unit.intake.admit(report, p, &mut unit.history, now)) {
+            Some(Ok(admitted)) => admitted,
+            Some(Err(why)) => {
+                self.counts.refused.count(why);
+                Default::default()
+            }
+            None => Default::default(),
+        };
+        let is_off = unit.intake.clock_is_off();
+        self.counts.accepted += u64::from(!admitted.times.is_empty());
+        let retimed = now.trusted && !admitted.times.is_empty() && !admitted.times.contains(&report.at);
+        self.counts.retimed += u64::from(retimed);
+        if is_off || retimed {
+            unit.suspect_clock(now.at);
+        }
+        if admitted.times.is_empty() && coupled.is_none() {
+            return;
+        }
+        for nth in 0.. {
+            let Some(pair_slot) = self.units.get(slot).and_then(|u| u.pairs.get(nth)).copied() else { break };
+            let Some(pair) = self.pairs.get(pair_slot) else { continue };
+            let side = if pair.tractor == slot { Side::Tractor } else { Side::Trailer };
+            let message = Message { side, ts: report.at, now };
+            let names_us = coupled
+                .as_ref()
+                .filter(|(_, tractor)| side == Side::Trailer && self.units.get(pair.tractor).is_some_and(|u| u.id == **tractor));
+            self.with_pair(pair_slot, message, |pair, scene, out| {
+                if is_off && !was_off {
+                    // What was gathered with a wrong clock is no evidence.
+                    pair.forget_evidence();
+                }
+                if let Some(stale) = admitted.withdrawn {
+                    pair.withdraw(stale);
+                }
+                if let Some((at, _)) = names_us {
+                    pair.take_coupling(*at, scene, out);
+                }
+                for at in &admitted.times {
+                    pair.take_fix(*at, scene, out);
+                }
+            });
+        }
+    }
+
+    /// Time has passed.
+    pub fn advance(&mut self, now: Receive) {
+        self.notice_trust(now);
+        if self.due.is_some_and(|due| due <= now.at) {
+            self.sweep(now);
+        }
+    }
+
+    /// When [`advance`](Self::advance) is worth calling, in receive time.
+    #[must_use]
+    pub fn next_due(&self) -> Option<UnixMillis> {
+        self.due
+    }
+
+    /// What changed, oldest first; until `None` after every input.
+    pub fn poll(&mut self) -> Option<Event> {
+        self.events.pop_front()
+    }
+
+    /// The episodes that are suspected or open.
+    pub fn open(&self) -> impl Iterator<Item = Finding> + '_ {
+        self.pairs.iter().filter_map(|pair| {
+            let (event, episode) = match &pair.state.phase {
+                Phase::Suspected(e) => (FindingEvent::Suspected, e),
+                Phase::Open(e) => (FindingEvent::Opened, e),
+                Phase::Watching | Phase::Dropped(..) => return None,
+            };
+            let (tractor, trailer) = (self.units.get(pair.tractor)?, self.units.get(pair.trailer)?);
+            let decided_by = DecidedBy { unit: trailer.id.clone(), ts: episode.at };
+            Some(finding(event, episode, tractor, trailer, decided_by, episode.at))
+        })
+    }
+
+    /// Counts, and which units are silent or have a wrong clock. Looks at every unit.
+    #[must_use]
+    pub fn observations(&self, now: Receive) -> Observations {
+        let Counts { received, accepted, refused, retimed, unassigned } = self.counts;
+        let mut seen = Observations { received, accepted, refused, retimed, unassigned, ..Observations::default() };
+        for unit in self.units.iter() {
+            seen.units += 1;
+            if unit.is_silent(now.at, self.limits.trailer_interval_ms) {
+                seen.silent += 1;
+                let _ = seen.silent_units.push(unit.id.clone());
+            }
+            if unit.is_clock_suspect() {
+                seen.clock_suspect += 1;
+                let _ = seen.clock_suspect_units.push(unit.id.clone());
+            }
+        }
+        seen
+    }
+
+    /// Lets a pair look at a message, and hands out what came of it: first what to keep, then what was found.
+    fn with_pair(&mut self, slot: u32, message: Message, look: impl FnOnce(&mut Pair, &Scene<'_>, &mut VecDeque<Event>)) {
+        let Some(pair) = self.pairs.get_mut(slot) else { return };
+        let (Some(tractor), Some(trailer)) = (self.units.get(pair.tractor), self.units.get(pair.trailer)) else { return };
+        let before = self.events.len();
+        let scene = Scene { limits: &self.limits, zones: &self.zones, tractor, trailer, message };
+        look(pair, &scene, &mut self.events);
+        let explained = pair.settle(&scene, &mut self.events);
+        if let Some(record) = pair.take_record(tractor, trailer) {
+            self.events.insert(before, Event::Keep(record));
+        }
+        let (trailer_slot, suspect_at) = (pair.trailer, pair.suspect_at(trailer, &self.limits));
+        if let Some(unit) = self.units.get_mut(trailer_slot).filter(|_| !explained.is_empty()) {
+            explained.iter().for_each(|at| unit.veto(*at));
+        }
+        if let Some(at) = suspect_at.filter(|at| *at > message.now.at) {
+            self.wake(at);
+        }
+    }
+
+    /// The first receive time that can be believed: what had to wait for it goes on, and what cannot be is forgotten.
+    fn notice_trust(&mut self, now: Receive) {
+        if now.trusted == self.trusted {
+            return;
+        }
+        self.trusted = now.trusted;
+        if !now.trusted {
+            return;
+        }
+        let limit = UnixMillis(now.at.0.saturating_add(super::acceptance::MAX_AHEAD_MS));
+        for unit in self.units.iter_mut() {
+            unit.history.truncate(limit);
+            unit.heard = now.at;
+        }
+        for slot in self.pairs.slots() {
+            let Some(pair) = self.pairs.get_mut(slot) else { continue };
+            pair.forget_after(limit);
+            if let Some(waiting) = pair.waiting() {
+                self.with_pair(slot, Message { now, ..waiting }, |_, _, _| {});
+            }
+        }
+        self.sweep(now);
+    }
+
+    /// Does what has become due, and finds out what is next.
+    fn sweep(&mut self, now: Receive) {
+        self.due = None;
+        for slot in self.pairs.slots() {
+            let Some(pair) = self.pairs.get(slot) else { continue };
+            let expiry = pair.state.ended.map(|end| (end, self.expiry(end)));
+            let due = self.units.get(pair.trailer).and_then(|trailer| pair.suspect_at(trailer, &self.limits));
+            let newest = self.units.get(pair.tractor).and_then(|u| u.history.newest()).map(|f| f.at);
+            if let Some((end, _)) = expiry.filter(|(_, expiry)| *expiry <= now.at) {
+                self.forget(slot, Message { side: Side::Tractor, ts: end, now });
+                continue;
+            }
+            if let Some(ts) = newest.filter(|_| due.is_some_and(|due| due <= now.at)) {
+                self.with_pair(slot, Message { side: Side::Tractor, ts, now }, |_, _, _| {});
+            }
+            let later = [expiry.map(|(_, expiry)| expiry), due];
+            later.into_iter().flatten().filter(|at| *at > now.at).for_each(|at| self.wake(at));
+        }
+    }
+
+    fn wake(&mut self, at: UnixMillis) {
+        self.due = Some(self.due.map_or(at, |due| due.min(at)));
+    }
+
+    /// A pair whose assignment has ended is kept for late reports, as long as they may still be news.
+    fn expiry(&self, end: UnixMillis) -> UnixMillis {
+        UnixMillis(end.0.saturating_add(self.limits.alarm_age_ms))
+    }
+
+    fn forget(&mut self, slot: u32, message: Message) {
+        self.with_pair(slot, message, |pair, scene, out| pair.close(scene, out));
+        let Some(pair) = self.pairs.take(slot) else { return };
+        let ids = [pair.tractor, pair.trailer].map(|unit_slot| {
+            let unit = self.units.get_mut(unit_slot)?;
+            unit.pairs.retain(|p| *p != slot);
+            let (id, is_alone) = (unit.id.clone(), unit.pairs.is_empty());
+            if is_alone {
+                self.names.remove(&id);
+                self.units.take(unit_slot);
+            }
+            Some(id)
+        });
+        if let [Some(tractor), Some(trailer)] = ids {
+            self.events.push_back(Event::Forget { tractor, trailer });
+        }
+    }
+
+    fn add_pair(&mut self, pair: Pair) -> u32 {
+        let (tractor, trailer) = (pair.tractor, pair.trailer);
+        let slot = self.pairs.add(Box::new(pair));
+        for unit in [tractor, trailer] {
+            if let Some(unit) = self.units.get_mut(unit) {
+                unit.pairs.push(slot);
+            }
+        }
+        slot
+    }
+
+    fn unit(&mut self, id: &UnitId, heard: UnixMillis) -> u32 {
+        if let Some(slot) = self.names.get(id) {
+            return *slot;
+        }
+        let mut unit = Box::new(Unit::new(id.clone(), heard));
+        if let Some(traits) = self.traits.get(id) {
+            unit.set_traits(traits);
+        }
+        let slot = self.units.add(unit);
+        self.names.insert(id.clone(), slot);
+        slot
+    }
+
+    /// Slots of the pairs whose tractor this is.
+    fn pairs_of(&self, tractor: &UnitId) -> Vec<u32> {
+        let Some(slot) = self.names.get(tractor) else { return Vec::new() };
+        let pairs = self.units.get(*slot).map(|u| u.pairs.clone()).unwrap_or_default();
+        pairs.into_iter().filter(|p| self.pairs.get(*p).is_some_and(|p| p.tractor == *slot)).collect()
+    }
+
+    fn pair_of(&self, tractor: &UnitId, trailer: &UnitId) -> Option<u32> {
+        let trailer = *self.names.get(trailer)?;
+        self.pairs_of(tractor).into_iter().find(|p| self.pairs.get(*p).is_some_and(|p| p.trailer == trailer))
+    }
+}
+
+/// Takes in what a coupling sensor says; when it names a tractor, that and the time.
+fn note_coupling<'a>(unit: &mut Unit, coupling: &'a Coupling, at: UnixMillis, now: Receive) -> Option<(UnixMillis, &'a UnitId)> {
+    let (at, _) = unit.intake.time(at, now).ok()?;
+    if unit.coupling.is_none_or(|(known, _)| at >= known) {
+        unit.coupling = Some((at, coupling.state));
+    }
+    let tractor = coupling.tractor.as_ref().filter(|_| coupling.state == CouplingState::Hooked)?;
+    Some((at, tractor))
+}
+
+/// Things that keep their number for life.
+#[derive(Debug)]
+struct Slots<T> {
+    items: Vec<Option<T>>,
+    free: Vec<u32>,
+}
+
+impl<T> Default for Slots<T> {
+    fn default() -> Self {
+        Self { items: Vec::new(), free: Vec::new() }
+    }
+}
+
+impl<T> Slots<T> {
+    fn add(&mut self, item: T) -> u32 {
+        let slot = self.free.pop().unwrap_or(self.items.len() as u32);
+        match self.items.get_mut(slot as usize) {
+            Some(place) => *place = Some(item),
+            None => self.items.push(Some(item)),
+        }
+        slot
+    }
+
+    fn take(&mut self, slot: u32) -> Option<T> {
+        let item = self.items.get_mut(slot as usize)?.take()?;
+        self.free.push(slot);
+        Some(item)
+    }
+
+    fn get(&self, slot: u32) -> Option<&T> {
+        self.items.get(slot as usize)?.as_ref()
+    }
+
+    fn get_mut(&mut self, slot: u32) -> Option<&mut T> {
+        self.items.get_mut(slot as usize)?.as_mut()
+    }
+
+    fn slots(&self) -> core::ops::Range<u32> {
+        0..self.items.len() as u32
+    }
+
+    fn iter(&self) -> impl Iterator<Item = &T> {
+        self.items.iter().flatten()
+    }
+
+    fn iter_mut(&mut self) -> impl Iterator<Item = &mut T> {
+        self.items.iter_mut().flatten()
+    }
+}

@@ -1,0 +1,210 @@
+//! The evidence that is gathering: apart samples newer than the last time the two were together.
+
+use heapless::Vec;
+use serde::{Deserialize, Serialize};
+
+use super::history::History;
+use super::limits::Limits;
+use super::sample::Sample;
+use crate::core::geo::Position;
+use crate::core::time::UnixMillis;
+
+/// Samples kept one by one; beyond that neighbours are merged, so that the list spans the whole dwell.
+const CAPACITY: usize = 8;
+/// A trailer this near to where its tractor was up to four minutes earlier or later is in its place, with a wrong clock:
+/// the dominant cause of false alarms. A following convoy pays for it.
+const SAME_PATH_M: f64 = 60.0;
+const SAME_PATH_MS: i64 = 240_000;
+
+/// One sample, or several merged, at which the two were apart. Distances in metres.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Apart {
+    pub(super) at: UnixMillis,
+    pub(super) trailer: Position,
+    pub(super) distance: f32,
+    pub(super) uncertainty: f32,
+    pub(super) clear: f32,
+    /// Samples it stands for.
+    pub(super) samples: u16,
+    pub(super) bracketed: bool,
+    trailer_moves: bool,
+    tractor_moves: bool,
+    /// The same-path rule has looked at the whole track that matters.
+    checked: bool,
+}
+
+impl From<&Sample> for Apart {
+    fn from(s: &Sample) -> Self {
+        Self {
+            at: s.at,
+            trailer: s.trailer,
+            distance: s.distance as f32,
+            uncertainty: s.uncertainty as f32,
+            clear: s.clear as f32,
+            samples: 1,
+            bracketed: s.bracketed,
+            trailer_moves: s.trailer_moves,
+            tractor_moves: s.tractor_moves,
+            checked: false,
+        }
+    }
+}
+
+/// What the same-path rule says of a sample.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Path {
+    /// The trailer is where the tractor's own track runs: a clock error.
+    Same,
+    /// It is not, as far as the track is known; `checked` when nothing newer can change that.
+    Other { checked: bool },
+    /// Both move, and the tractor's track does not reach far enough yet.
+    Unknown,
+}
+
+impl Apart {
+    /// The same-path rule. A trailer that stands is only compared with where the tractor goes next: where the tractor came
+    /// from is where it left the trailer.
+    pub fn path(&self, tractor: &History, limits: &Limits) -> Path {
+        if self.checked {
+            return Path::Other { checked: true };
+        }
+        let until = UnixMillis(self.at.0.saturating_add(SAME_PATH_MS));
+        let from = if self.trailer_moves { UnixMillis(self.at.0.saturating_sub(SAME_PATH_MS)) } else { self.at };
+        let reached = tractor.newest().is_some_and(|newest| newest.at >= until);
+        if tractor.passes(self.trailer, SAME_PATH_M, from, until, limits.max_gap_ms) {
+            Path::Same
+        } else if self.trailer_moves && self.tractor_moves && !reached {
+            Path::Unknown
+        } else {
+            Path::Other { checked: reached }
+        }
+    }
+}
+
+/// What a rule asks of the evidence.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Threshold {
+    /// Surely apart by this many metres,
+    pub clear_m: f64,
+    /// in this many samples,
+    pub samples: u32,
+    /// the newest this much later than the first.
+    pub span_ms: i64,
+    /// Whether samples against a tractor that is only taken to be parked count.
+    pub held_too: bool,
+}
+
+/// The apart samples of one running dwell, oldest first.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Dwell(Vec<Apart, CAPACITY>);
+
+impl Dwell {
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(super) fn first(&self) -> Option<&Apart> {
+        self.0.first()
+    }
+
+    pub(super) fn samples(&self) -> u32 {
+        self.0.iter().map(|a| u32::from(a.samples)).sum()
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.0.clear();
+    }
+
+    /// Takes in a sample, in its place in time; a newer opinion of a time replaces the older.
+    pub(super) fn put(&mut self, apart: Apart) {
+        let index = self.0.partition_point(|a| a.at < apart.at);
+        if let Some(known) = self.0.get_mut(index).filter(|a| a.at == apart.at) {
+            *known = Apart { samples: known.samples, ..apart };
+            return;
+        }
+        if self.0.is_full() {
+            self.merge();
+        }
+        let index = self.0.partition_point(|a| a.at < apart.at);
+        let _ = self.0.insert(index, apart);
+    }
+
+    /// Forgets the sample of one time.
+    pub(super) fn remove(&mut self, at: UnixMillis) {
+        self.0.retain(|a| a.at != at);
+    }
+
+    /// Forgets what is not newer than a time.
+    pub(super) fn forget_until(&mut self, at: UnixMillis) {
+        self.0.retain(|a| a.at > at);
+    }
+
+    /// Forgets what lies after a time.
+    pub(super) fn truncate(&mut self, at: UnixMillis) {
+        self.0.retain(|a| a.at <= at);
+    }
+
+    /// The first and the newest sample when there is enough of them for a rule.
+    pub(super) fn meets(&self, rule: Threshold) -> Option<(&Apart, &Apart)> {
+        let mut counted = self.0.iter().filter(|a| f64::from(a.clear) >= rule.clear_m && (a.bracketed || rule.held_too));
+        let first = counted.next()?;
+        let (samples, newest) =
+            counted.fold((u32::from(first.samples), first), |(n, _), a| (n.saturating_add(u32::from(a.samples)), a));
+        (samples >= rule.samples && newest.at.millis_since(first.at) >= rule.span_ms).then_some((first, newest))
+    }
+
+    /// Drops the samples that the same-path rule explains, leaves out those that it cannot judge yet, and returns the rest
+    /// with the times of the explained ones.
+    pub(super) fn without_explained(&mut self, tractor: &History, limits: &Limits) -> (Self, Vec<UnixMillis, CAPACITY>) {
+        let (mut clear, mut explained) = (Self::default(), Vec::new());
+        self.0.retain_mut(|a| match a.path(tractor, limits) {
+            Path::Same => {
+                let _ = explained.push(a.at);
+                false
+            }
+            Path::Other { checked } => {
+                a.checked = checked;
+                let _ = clear.0.push(*a);
+                true
+            }
+            Path::Unknown => true,
+        });
+        (clear, explained)
+    }
+
+    /// The middle of all places of the trailer: where it stands, if it does.
+    pub(super) fn middle(&self) -> Option<Position> {
+        let first = self.0.first()?.trailer;
+        let n = self.0.len() as f64;
+        let lat = self.0.iter().map(|a| a.trailer.lat - first.lat).sum::<f64>() / n;
+        let lon = self.0.iter().map(|a| wrap(a.trailer.lon - first.lon)).sum::<f64>() / n;
+        Some(Position { lat: first.lat + lat, lon: wrap(first.lon + lon) })
+    }
+
+    /// Merges the two neighbours that are nearest in time, of which neither is the first nor the newest.
+    fn merge(&mut self) {
+        let gaps = self.0.windows(2).enumerate().skip(1).take(CAPACITY.saturating_sub(3));
+        let nearest = gaps.min_by_key(|(_, pair)| match pair {
+            [a, b] => b.at.millis_since(a.at),
+            _ => i64::MAX,
+        });
+        let Some((index, _)) = nearest else { return };
+        let gone = self.0.remove(index + 1);
+        if let Some(kept) = self.0.get_mut(index) {
+            kept.samples = kept.samples.saturating_add(gone.samples);
+            kept.clear = kept.clear.min(gone.clear);
+            kept.bracketed &= gone.bracketed;
+        }
+    }
+}
+
+/// Degrees of longitude, brought into -180 to 180.
+fn wrap(lon: f64) -> f64 {
+    if lon > 180.0 {
+        lon - 360.0
+    } else if lon < -180.0 {
+        lon + 360.0
+    } else {
+        lon
+    }
+}

@@ -1,0 +1,406 @@
+//! One unit's recent fixes in event time, and where it was between them.
+
+use heapless::Vec;
+use serde::{Deserialize, Serialize};
+
+use crate::core::geo::Position;
+use crate::core::time::UnixMillis;
+
+/// Fixes kept of one unit. Thinned as below, 96 hold a quarter of an hour of a 1 Hz tracker and days of a sparse one.
+const CAPACITY: usize = 96;
+/// The newest fixes are never thinned.
+const UNTOUCHED: usize = 32;
+/// Thinning opens gaps of at most this in a track: interpolation across 20 s is off by at most 60 m ([`A_MAX`]).
+const THINNED_GAP_MS: i64 = 20_000;
+/// When thinning frees fewer fixes than this, the oldest ones go.
+const MIN_FREED: usize = 24;
+
+/// From this speed on a unit claims to move.
+const MOTION_MPS: f64 = 1.5;
+/// Strongest sustained change of velocity of a rig in m/s². With it the bound at 30 s gaps is 135 m (121 m measured at
+/// most), at 60 s 540 m (284 m), at 10 s 15 m (17 to 25 m, the rest covered by the position error).
+const A_MAX: f64 = 1.2;
+/// Faster than any rig: 162 km/h (real drives reach 38 m/s).
+pub(super) const V_MAX: f64 = 45.0;
+/// Two fixes are of the same place within this, plus 1.5 times their combined position error: parked receivers wander
+/// 18 m at the 95th percentile under a bad sky, measured.
+const SAME_PLACE_M: f64 = 40.0;
+/// A fix this near in time stands in where there is none on both sides.
+pub(super) const NEAR_MS: i64 = 5_000;
+/// A parked tractor that sleeps is taken to be still there for two hours.
+pub(super) const HOLD_MS: i64 = 2 * 3_600_000;
+/// Longer than a traffic light: only a tractor that stood this long counts as parked.
+const PARKED_MS: i64 = 120_000;
+/// After such a silence a receiver starts cold: for a minute its fixes may be 180 m off.
+const SILENCE_MS: i64 = 600_000;
+const COLD_MS: i64 = 60_000;
+const COLD_FACTOR: f64 = 3.0;
+/// A speed is taken over at least this long where the unit tells none: shorter, and the receiver's noise is a speed.
+const SPEED_BASE_MS: i64 = 25_000;
+
+/// Speed as stored when the unit tells none.
+const NO_SPEED: u16 = u16::MAX;
+
+/// One accepted fix, 24 bytes: 1e-7 degrees (1 cm), decimetres, cm/s.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Fix {
+    /// Event time; the receive time where the unit's own was in the future.
+    pub(super) at: UnixMillis,
+    lat: i32,
+    lon: i32,
+    sigma_dm: u16,
+    speed_cm: u16,
+    /// How far the unit's clock may be off, in seconds.
+    pub(super) clock_s: u16,
+    /// Whether the unit claims to move.
+    pub(super) motion: bool,
+}
+
+impl Fix {
+    /// `sigma` in metres, `speed` in m/s.
+    pub(super) fn new(at: UnixMillis, p: Position, sigma: f64, speed: Option<f64>, moving: Option<bool>, clock_s: u16) -> Self {
+        let speed = speed.filter(|v| v.is_finite() && *v >= 0.0);
+        Self {
+            at,
+            lat: (p.lat * 1e7).round() as i32,
+            lon: (p.lon * 1e7).round() as i32,
+            sigma_dm: (sigma * 10.0).round() as u16,
+            speed_cm: speed.map_or(NO_SPEED, |v| (v * 100.0).round().min(f64::from(NO_SPEED - 1)) as u16),
+            clock_s,
+            motion: moving == Some(true) || speed.is_some_and(|v| v >= MOTION_MPS),
+        }
+    }
+
+    pub(super) fn position(&self) -> Position {
+        Position { lat: f64::from(self.lat) * 1e-7, lon: f64::from(self.lon) * 1e-7 }
+    }
+
+    /// Position error in metres.
+    pub(super) fn sigma(&self) -> f64 {
+        f64::from(self.sigma_dm) * 0.1
+    }
+
+    pub(super) fn same_coordinates(&self, other: &Self) -> bool {
+        self.lat == other.lat && self.lon == other.lon
+    }
+
+    pub(super) fn distance(&self, other: &Self) -> f64 {
+        self.position().distance(other.position()).0
+    }
+
+    /// Never less than the distance in metres, and needs no trigonometry.
+    pub(super) fn distance_at_most(&self, other: &Self) -> f64 {
+        let (dlat, dlon) = self.offset(other);
+        (dlat.abs() + dlon.abs()) as f64 * 0.011_12
+    }
+
+    fn speed(&self) -> Option<f64> {
+        (self.speed_cm != NO_SPEED).then(|| f64::from(self.speed_cm) * 0.01)
+    }
+
+    fn same_place(&self, other: &Self) -> bool {
+        let bound = SAME_PLACE_M + 1.5 * self.sigma().hypot(other.sigma());
+        self.distance_at_most(other) <= bound || self.distance(other) <= bound
+    }
+
+    /// Both stand at one place and say nothing else.
+    fn stands_with(&self, other: &Self) -> bool {
+        !self.motion && !other.motion && self.same_place(other)
+    }
+
+    /// To `other`, in 1e-7 degrees north and east, the short way around.
+    fn offset(&self, other: &Self) -> (i64, i64) {
+        const TURN: i64 = 3_600_000_000;
+        let dlon = i64::from(other.lon) - i64::from(self.lon);
+        let dlon = if dlon > TURN / 2 {
+            dlon - TURN
+        } else if dlon < -TURN / 2 {
+            dlon + TURN
+        } else {
+            dlon
+        };
+        (i64::from(other.lat) - i64::from(self.lat), dlon)
+    }
+
+    /// The place a `share` of the way to `other`.
+    fn towards(&self, other: &Self, share: f64) -> Position {
+        let (dlat, dlon) = self.offset(other);
+        let lon = (self.lon as f64 + share * dlon as f64) * 1e-7;
+        let lon = if lon > 180.0 {
+            lon - 360.0
+        } else if lon < -180.0 {
+            lon + 360.0
+        } else {
+            lon
+        };
+        Position { lat: (self.lat as f64 + share * dlat as f64) * 1e-7, lon }
+    }
+}
+
+/// Where a unit was at some time, and how sure that is.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Place {
+    pub position: Position,
+    /// Position error in metres.
+    pub sigma: f64,
+    /// Bound of what interpolation may add, in metres.
+    pub slack: f64,
+    /// In m/s.
+    pub speed: f64,
+    /// How far the clock behind it may be off, in seconds.
+    pub clock: f64,
+    /// False when nothing newer is known and the unit is only taken to be where it was parked.
+    pub bracketed: bool,
+}
+
+/// Fixes of one unit, oldest first, each event time once.
+#[derive(Clone, Debug, Default)]
+pub(super) struct History {
+    fixes: Vec<Fix, CAPACITY>,
+    /// When the receiver last came back from a long silence.
+    cold_since: Option<UnixMillis>,
+}
+
+impl History {
+    pub fn fixes(&self) -> &[Fix] {
+        &self.fixes
+    }
+
+    pub fn newest(&self) -> Option<&Fix> {
+        self.fixes.last()
+    }
+
+    pub fn get(&self, at: UnixMillis) -> Option<&Fix> {
+        self.fixes.get(self.index(at)).filter(|f| f.at == at)
+    }
+
+    /// The fixes on either side of a time, which itself does not count.
+    pub fn neighbours(&self, at: UnixMillis) -> (Option<&Fix>, Option<&Fix>) {
+        let index = self.index(at);
+        let after = if self.fixes.get(index).is_some_and(|f| f.at == at) { index + 1 } else { index };
+        (index.checked_sub(1).and_then(|i| self.fixes.get(i)), self.fixes.get(after))
+    }
+
+    /// Takes in a fix. False when it is older than all that a full history holds, or its time is taken.
+    pub fn insert(&mut self, fix: Fix) -> bool {
+        if self.fixes.is_full() {
+            self.thin();
+        }
+        let index = self.index(fix.at);
+        if self.fixes.get(index).is_some_and(|f| f.at == fix.at) || self.fixes.insert(index, fix).is_err() {
+            return false;
+        }
+        self.note_silence(index, fix.at);
+        true
+    }
+
+    pub fn remove(&mut self, at: UnixMillis) {
+        self.fixes.retain(|f| f.at != at);
+    }
+
+    /// Drops what lies after a time.
+    pub fn truncate(&mut self, at: UnixMillis) {
+        self.fixes.retain(|f| f.at <= at);
+    }
+
+    /// Where the unit was at the time of one of its own fixes.
+    pub fn place_of(&self, fix: &Fix) -> Place {
+        Place {
+            position: fix.position(),
+            sigma: self.sigma_of(fix),
+            slack: 0.0,
+            speed: fix.speed().unwrap_or_else(|| self.speed_before(fix)),
+            clock: f64::from(fix.clock_s),
+            bracketed: true,
+        }
+    }
+
+    /// Where the unit was at a time: at a fix, between two, or within five seconds of one. `None` is unknown, never "apart".
+    pub fn place_at(&self, at: UnixMillis, max_gap_ms: i64) -> Option<Place> {
+        let index = self.index(at);
+        let after = self.fixes.get(index);
+        if let Some(exact) = after.filter(|f| f.at == at) {
+            return Some(self.place_of(exact));
+        }
+        let before = index.checked_sub(1).and_then(|i| self.fixes.get(i));
+        before
+            .zip(after)
+            .and_then(|(a, b)| self.between(a, b, at, max_gap_ms))
+            .or_else(|| [before, after].into_iter().flatten().find_map(|f| self.beside(f, at)))
+    }
+
+    /// Where a tractor that was parked when last heard still is; for it alone, a trailer that sleeps may have been taken.
+    pub fn held_at(&self, at: UnixMillis) -> Option<Place> {
+        let newest = self.newest().filter(|f| f.at < at && at.millis_since(f.at) <= HOLD_MS && !f.motion)?;
+        self.stood_ms(newest, PARKED_MS).then(|| Place { bracketed: false, ..self.place_of(newest) })
+    }
+
+    /// The newest fix, when the unit is parked there.
+    pub fn parked(&self) -> Option<&Fix> {
+        self.newest().filter(|f| self.stood_ms(f, PARKED_MS))
+    }
+
+    /// Whether the unit does not stand where it was: it claims motion, or its last fixes are of different places.
+    pub fn is_travelling(&self) -> bool {
+        match self.fixes.as_slice() {
+            [.., before, newest] => !newest.stands_with(before),
+            [only] => only.motion,
+            [] => false,
+        }
+    }
+
+    /// The highest speed between two times, in m/s.
+    pub fn top_speed(&self, from: UnixMillis, to: UnixMillis) -> f64 {
+        let within = self.fixes.iter().filter(|f| f.at >= from && f.at <= to);
+        within.map(|f| f.speed().unwrap_or_else(|| self.speed_before(f))).fold(0.0, f64::max)
+    }
+
+    /// Whether the unit's track between two times comes within `reach` metres of a place. Tracks are not drawn across gaps
+    /// longer than `max_gap_ms`.
+    pub fn passes(&self, place: Position, reach: f64, from: UnixMillis, to: UnixMillis, max_gap_ms: i64) -> bool {
+        let start = self.index(from).saturating_sub(1);
+        let mut legs = self.fixes.get(start..).unwrap_or_default().windows(2);
+        legs.any(|leg| {
+            let [a, b] = leg else { return false };
+            let gap = b.at.millis_since(a.at);
+            if b.at < from || a.at > to || gap > max_gap_ms {
+                return false;
+            }
+            let share = |t: UnixMillis| (t.millis_since(a.at) as f64 / gap as f64).clamp(0.0, 1.0);
+            leg_distance(a.towards(b, share(from)), a.towards(b, share(to)), place) <= reach
+        })
+    }
+
+    /// The newest fixes and, before them, enough of the track to go on after a restart: at most `N`, `spacing_ms` apart.
+    pub fn extract<const N: usize>(&self, dense: usize, spacing_ms: i64) -> Vec<Fix, N> {
+        let mut kept = Vec::new();
+        let mut last: Option<UnixMillis> = None;
+        for (back, fix) in self.fixes.iter().rev().enumerate() {
+            let wanted = back < dense || last.is_none_or(|l| l.millis_since(fix.at) >= spacing_ms);
+            if wanted && kept.push(*fix).is_err() {
+                break;
+            }
+            if wanted {
+                last = Some(fix.at);
+            }
+        }
+        kept.reverse();
+        kept
+    }
+
+    /// Index of the first fix not older than a time: nearly always one of the last.
+    fn index(&self, at: UnixMillis) -> usize {
+        match self.fixes.last() {
+            Some(last) if last.at < at => self.fixes.len(),
+            Some(last) if last.at == at => self.fixes.len() - 1,
+            _ => self.fixes.partition_point(|f| f.at < at),
+        }
+    }
+
+    fn between(&self, a: &Fix, b: &Fix, at: UnixMillis, max_gap_ms: i64) -> Option<Place> {
+        let gap_ms = b.at.millis_since(a.at);
+        let stands = a.stands_with(b);
+        if !stands && gap_ms > max_gap_ms {
+            return None;
+        }
+        let (gap, tau) = (gap_ms as f64 / 1000.0, at.secs_since(a.at));
+        let slack = if stands { 0.0 } else { (A_MAX * tau * (gap - tau) / 2.0).min(V_MAX * tau.min(gap - tau)) };
+        let speed = match (a.speed(), b.speed()) {
+            (Some(a), Some(b)) => a.max(b),
+            (Some(v), None) | (None, Some(v)) => v,
+            (None, None) if stands => 0.0,
+            (None, None) => a.distance(b) / gap,
+        };
+        Some(Place {
+            position: a.towards(b, tau / gap),
+            sigma: self.sigma_of(a).max(self.sigma_of(b)),
+            slack,
+            speed,
+            clock: f64::from(a.clock_s.max(b.clock_s)),
+            bracketed: true,
+        })
+    }
+
+    fn beside(&self, fix: &Fix, at: UnixMillis) -> Option<Place> {
+        let apart = at.millis_since(fix.at).abs();
+        let tau = apart as f64 / 1000.0;
+        (apart <= NEAR_MS).then(|| {
+            let place = self.place_of(fix);
+            Place { slack: (place.speed * tau + A_MAX * tau * tau / 2.0).min(V_MAX * tau), ..place }
+        })
+    }
+
+    fn sigma_of(&self, fix: &Fix) -> f64 {
+        let cold = self.cold_since.is_some_and(|since| (0..COLD_MS).contains(&fix.at.millis_since(since)));
+        if cold { fix.sigma() * COLD_FACTOR } else { fix.sigma() }
+    }
+
+    /// Speed from the places alone.
+    fn speed_before(&self, fix: &Fix) -> f64 {
+        let base = UnixMillis(fix.at.0.saturating_sub(SPEED_BASE_MS));
+        let index = self.fixes.partition_point(|f| f.at <= base);
+        let earlier = self.fixes.get(index.saturating_sub(1)).filter(|f| f.at < fix.at);
+        earlier.map_or(0.0, |f| f.distance(fix) / fix.at.secs_since(f.at))
+    }
+
+    /// Whether the unit had stood at least that long where it was at `fix`, its newest.
+    fn stood_ms(&self, fix: &Fix, ms: i64) -> bool {
+        let standing = self.fixes.iter().rev().take_while(|f| f.stands_with(fix));
+        standing.into_iter().any(|f| fix.at.millis_since(f.at) >= ms)
+    }
+
+    /// A fix after a long silence starts the receiver cold; one that fills the silence moves that start.
+    fn note_silence(&mut self, index: usize, at: UnixMillis) {
+        let silent =
+            index.checked_sub(1).and_then(|i| self.fixes.get(i)).is_some_and(|before| at.millis_since(before.at) > SILENCE_MS);
+        match self.cold_since {
+            Some(since) if at < since => {
+                if since.millis_since(at) <= SILENCE_MS {
+                    self.cold_since = silent.then_some(at);
+                }
+            }
+            Some(_) | None if silent => self.cold_since = Some(at),
+            Some(_) | None => {}
+        }
+    }
+
+    /// Makes room: what lies between two fixes of one standing place says nothing, and a dense track is thinned as far as
+    /// interpolation stays good. If that is not enough the oldest fixes go.
+    fn thin(&mut self) {
+        let before = self.fixes.len();
+        let mut kept = Vec::<Fix, CAPACITY>::new();
+        let dense_from = before.saturating_sub(UNTOUCHED);
+        for (i, fix) in self.fixes.iter().enumerate() {
+            let redundant = i < dense_from
+                && kept.last().zip(self.fixes.get(i + 1)).is_some_and(|(last, next)| {
+                    next.at.millis_since(last.at) <= THINNED_GAP_MS || (last.stands_with(fix) && last.stands_with(next))
+                });
+            if !redundant {
+                let _ = kept.push(*fix);
+            }
+        }
+        let freed = before - kept.len();
+        let mut surplus = MIN_FREED.saturating_sub(freed);
+        kept.retain(|_| {
+            let drop = surplus > 0;
+            surplus = surplus.saturating_sub(1);
+            !drop
+        });
+        self.fixes = kept;
+    }
+}
+
+/// From `place` to the nearest point of a leg of a few kilometres, in metres.
+fn leg_distance(a: Position, b: Position, place: Position) -> f64 {
+    const DEGREE_M: f64 = 111_195.08;
+    let wide = place.lat.to_radians().cos();
+    let flat = |p: Position| {
+        let dlon = (p.lon - place.lon + 540.0).rem_euclid(360.0) - 180.0;
+        (dlon * wide * DEGREE_M, (p.lat - place.lat) * DEGREE_M)
+    };
+    let ((ax, ay), (bx, by)) = (flat(a), flat(b));
+    let (dx, dy) = (bx - ax, by - ay);
+    let length = dx * dx + dy * dy;
+    let along = if length > 0.0 { (-(ax * dx + ay * dy) / length).clamp(0.0, 1.0) } else { 0.0 };
+    (ax + along * dx).hypot(ay + along * dy)
+}

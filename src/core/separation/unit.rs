@@ -1,0 +1,103 @@
+//! One tractor or trailer as the detector knows it.
+
+use super::Receive;
+use super::acceptance::Intake;
+use super::history::History;
+use super::limits::millis;
+use crate::core::id::UnitId;
+use crate::core::roster::TrailerTraits;
+use crate::core::telemetry::CouplingState;
+use crate::core::time::UnixMillis;
+
+/// As many samples explained by the same path show that a unit's clock is wrong.
+const SUSPECT_VETOES: u8 = 3;
+/// Signs of a wrong clock count for a day.
+const SUSPECT_MS: i64 = 86_400_000;
+/// A unit that travelled when last heard is silent after a quarter of an hour, or three of its intervals.
+pub(super) const SILENT_MS: i64 = 900_000;
+pub(super) const SILENT_INTERVALS: i64 = 3;
+/// A parked one after a day: trackers send as little as one heartbeat in 24 h (vendors' documents).
+const PARKED_SILENT_MS: i64 = 25 * 3_600_000;
+
+/// 2.5 kB, most of it the history.
+#[derive(Debug)]
+pub(super) struct Unit {
+    pub id: UnitId,
+    pub history: History,
+    pub intake: Intake,
+    /// Newest word of its coupling sensor.
+    pub coupling: Option<(UnixMillis, CouplingState)>,
+    /// Slots of the pairs it belongs to.
+    pub pairs: Vec<u32>,
+    /// Receive time of its last report, or when it became known.
+    pub heard: UnixMillis,
+    has_reported: bool,
+    interval_ms: Option<i64>,
+    /// Reports when it starts to move, so that its silence says something.
+    pub wakes_on_motion: bool,
+    vetoes: u8,
+    last_veto: UnixMillis,
+    suspect_since: Option<UnixMillis>,
+}
+
+impl Unit {
+    pub fn new(id: UnitId, heard: UnixMillis) -> Self {
+        Self {
+            id,
+            history: History::default(),
+            intake: Intake::default(),
+            coupling: None,
+            pairs: Vec::new(),
+            heard,
+            has_reported: false,
+            interval_ms: None,
+            wakes_on_motion: false,
+            vetoes: 0,
+            last_veto: UnixMillis::default(),
+            suspect_since: None,
+        }
+    }
+
+    pub fn set_traits(&mut self, traits: &TrailerTraits) {
+        self.interval_ms = traits.interval.map(millis);
+        self.wakes_on_motion = traits.wakes_on_motion;
+    }
+
+    pub fn hear(&mut self, now: Receive) {
+        self.heard = now.at;
+        self.has_reported = true;
+    }
+
+    /// How long it may be silent before that means something.
+    pub fn silence_ms(&self, default_interval_ms: i64) -> i64 {
+        SILENT_MS.max(self.interval_ms.unwrap_or(default_interval_ms).saturating_mul(SILENT_INTERVALS))
+    }
+
+    /// Whether a report is overdue.
+    pub fn is_silent(&self, now: UnixMillis, default_interval_ms: i64) -> bool {
+        let travelling = !self.has_reported || self.history.is_travelling();
+        let limit = if travelling { self.silence_ms(default_interval_ms) } else { PARKED_SILENT_MS };
+        now.millis_since(self.heard) > limit
+    }
+
+    /// A sample of this unit was explained by a wrong clock; each event time counts once.
+    pub fn veto(&mut self, at: UnixMillis) {
+        if at <= self.last_veto && self.vetoes > 0 {
+            return;
+        }
+        self.vetoes = if at.millis_since(self.last_veto) > SUSPECT_MS { 1 } else { self.vetoes.saturating_add(1) };
+        self.last_veto = at;
+        if self.vetoes >= SUSPECT_VETOES {
+            self.suspect_clock(at);
+        }
+    }
+
+    pub fn suspect_clock(&mut self, at: UnixMillis) {
+        self.suspect_since = Some(at);
+    }
+
+    pub fn is_clock_suspect(&self) -> bool {
+        let newest = self.history.newest().map(|f| f.at);
+        self.suspect_since.is_some_and(|since| newest.is_none_or(|n| n.millis_since(since) <= SUSPECT_MS))
+    }
+}
