@@ -733,7 +733,9 @@ fn stolen(s: &mut Scene) -> (Rig, f64) {
 fn visit(s: &mut Scene, rig: &mut Rig) -> f64 {
     rig.unhook();
     rig.drive(Country, 6000.0);
-    rig.stand(0, towards(rig.here(), s.rng.range(0.0, TAU), s.rng.range(200.0, 400.0)));
+    rig.drive(Straight, 400.0);
+    let place = rig.beside(s.rng.range(200.0, 400.0));
+    rig.stand(0, place);
     rig.wait(s.rng.range(600.0, 1500.0));
     rig.t
 }
