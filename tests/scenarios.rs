@@ -3,14 +3,14 @@
 
 #![expect(clippy::expect_used, reason = "a test fails by panicking")]
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use gladhand::core::separation::{Detector, Event, Finding, FindingEvent, PairRecord, Receive};
+use gladhand::core::separation::{Detector, Event, Finding, FindingEvent, Observations, PairRecord, Receive};
 use gladhand::core::telemetry::Report;
 use gladhand::core::time::UnixMillis;
 use gladhand::formats::{Decoder, Format};
-use gladhand::rigs::{Case, Due, Kind, Scenario, scenarios};
+use gladhand::rigs::{Case, Due, Health, Kind, Scenario, scenarios};
 
 #[test]
 fn every_scenario_ends_as_it_must() {
@@ -18,16 +18,10 @@ fn every_scenario_ends_as_it_must() {
     let seeds: u64 = number("GLADHAND_SEEDS").map_or(20, |n| n.parse().expect("GLADHAND_SEEDS is a number"));
     let only = number("GLADHAND_SCENARIO");
     let chosen: Vec<_> = scenarios().iter().filter(|s| only.as_deref().is_none_or(|name| name == s.name)).collect();
-    let half = chosen.len().div_ceil(2);
+    assert!(!chosen.is_empty(), "GLADHAND_SCENARIO names no scenario");
     let rows: Vec<Row> = std::thread::scope(|scope| {
-        // Every other one, since the heavy ones stand together.
-        let threads = [0, 1].map(|odd| {
-            let mine: Vec<_> = chosen.iter().skip(odd).step_by(2).copied().collect();
-            scope.spawn(move || mine.into_iter().map(|scenario| judge(scenario, seeds)).collect::<Vec<_>>())
-        });
-        let [even, odd] = threads.map(|thread| thread.join().expect("a scenario ran to its end").into_iter());
-        let (mut even, mut odd) = (even, odd);
-        (0..half).flat_map(|_| [even.next(), odd.next()]).flatten().collect()
+        let threads: Vec<_> = chosen.iter().map(|scenario| scope.spawn(|| judge(scenario, seeds))).collect();
+        threads.into_iter().map(|thread| thread.join().expect("a scenario runs to its end")).collect()
     });
     let mut table = format!("{:>2} {:42} {:30} {:>7} {:>11} false\n", "#", "scenario", "expected", "found", "worst/by s");
     let mut failures = String::new();
@@ -76,7 +70,9 @@ fn expectation(case: &Case) -> String {
     for (said, word) in [
         (expectation.due.is_empty() && expectation.may_suspect, " (or suspected)"),
         (expectation.closed > 0, ", closed"),
-        (expectation.clock_suspect.is_some(), ", clock suspect"),
+        (matches!(expectation.health, Some(Health::ClockSuspect(_))), ", clock suspect"),
+        (matches!(expectation.health, Some(Health::Silent(_))), ", silent"),
+        (matches!(expectation.health, Some(Health::Refused)), ", counted"),
     ] {
         if said {
             text.push_str(word);
@@ -89,7 +85,8 @@ fn expectation(case: &Case) -> String {
 #[derive(Default)]
 struct Seen {
     findings: Vec<Finding>,
-    clock_suspects: BTreeSet<String>,
+    /// At the end.
+    health: Observations,
 }
 
 fn run(case: &Case) -> Seen {
@@ -97,10 +94,12 @@ fn run(case: &Case) -> Seen {
     let mut known = Known::default();
     let mut detector = Detector::new(&case.settings);
     let traccar = Decoder::new(Format::Traccar, None).expect("Traccar has its unit in the payload");
+    let mut last = Receive { at: UnixMillis(0), trusted: false };
     for item in &case.stream {
         let now = Receive { at: item.received, trusted: item.trusted };
         while let Some(due) = detector.next_due().filter(|due| *due <= item.received) {
             detector.advance(Receive { at: due, trusted: item.trusted });
+            assert_ne!(detector.next_due(), Some(due), "what was due is done");
             known.take(&mut detector, &mut seen);
         }
         let mut report = |report: &Report| detector.report(report, now);
@@ -120,11 +119,9 @@ fn run(case: &Case) -> Seen {
             Kind::Report(_) | Kind::Traccar(_) | Kind::Restart | Kind::Uplink(_) => None,
         });
         known.take(&mut detector, &mut seen);
-        if case.expectation.clock_suspect.is_some() {
-            let suspects = detector.observations(now).clock_suspect_units;
-            seen.clock_suspects.extend(suspects.iter().map(ToString::to_string));
-        }
+        last = now;
     }
+    seen.health = detector.observations(last);
     seen
 }
 
@@ -221,10 +218,15 @@ impl Verdict {
         if wanted.closed > 0 && closed != wanted.closed {
             verdict.complaints.push(format!("{closed} episodes closed, not {}", wanted.closed));
         }
-        if let Some(unit) = &wanted.clock_suspect
-            && !seen.clock_suspects.contains(unit.as_str())
-        {
-            verdict.complaints.push(format!("the clock of {unit} was not suspected"));
+        let health = &seen.health;
+        let is_said = match &wanted.health {
+            None => true,
+            Some(Health::ClockSuspect(unit)) => health.clock_suspect_units.contains(unit),
+            Some(Health::Silent(unit)) => health.silent_units.contains(unit),
+            Some(Health::Refused) => health.refused.total() > 0,
+        };
+        if !is_said {
+            verdict.complaints.push(format!("health does not say {:?}", wanted.health));
         }
         verdict
     }

@@ -6,7 +6,7 @@ use core::ops::Range;
 use super::road::Kind::{City, Country, Motorway, Ramp, Sea, Straight, Yard};
 use super::road::{offset, towards};
 use super::tracker::{Feed, Order, after};
-use super::{Case, Expectation, Kind, Rig, Rng, Scene, payload};
+use super::{Case, Expectation, Health, Kind, Rig, Rng, Scene, payload};
 use crate::core::geo::{Metres, Position};
 use crate::core::separation::ViolationKind::{LeftBehind, LeftWithoutTrailer, TrailerMovedFromDrop, TrailerMovingAlone};
 use crate::core::telemetry::{Coupling, CouplingState};
@@ -254,7 +254,8 @@ static SCENARIOS: [Scenario; 66] = [
                     }
                 });
             }
-        })
+        });
+        Expectation { health: Some(Health::Refused), ..Expectation::nothing() }
     }),
     scenario(27, "single_teleport_50km", "Now one, now two fixes 50 km away", |s| {
         let rig = haul(s, 40_000.0);
@@ -262,7 +263,8 @@ static SCENARIOS: [Scenario; 66] = [
             for (feed, part, lasts) in [(truck, 0.3, 11.0), (trailer, 0.5, 61.0)] {
                 feed.shift(rig.t * part..rig.t * part + lasts, 50_000.0);
             }
-        })
+        });
+        Expectation { health: Some(Health::Refused), ..Expectation::nothing() }
     }),
     scenario(28, "cell_tower_fallback_2km", "For ten minutes the trailer knows its cell only", |s| {
         let rig = haul(s, 40_000.0);
@@ -270,7 +272,8 @@ static SCENARIOS: [Scenario; 66] = [
         heard(s, &rig, 10.0, (60.0, 300.0), |_, trailer| {
             trailer.shift(hole.clone(), 2000.0);
             trailer.edit(hole, |r, rng| r.accuracy = Some(Metres(rng.range(800.0, 3000.0).round())));
-        })
+        });
+        Expectation { health: Some(Health::Refused), ..Expectation::nothing() }
     }),
     scenario(29, "malformed_values", "Numbers that are none, places off the globe, times out of all reason", |s| {
         let rig = haul(s, 30_000.0);
@@ -295,20 +298,24 @@ static SCENARIOS: [Scenario; 66] = [
                     }
                 });
             }
-        })
+        });
+        Expectation { health: Some(Health::Refused), ..Expectation::nothing() }
     }),
     scenario(30, "truck_without_telemetry", "Only the trailer reports", |s| {
         let rig = haul(s, 25_000.0);
-        heard(s, &rig, 10.0, (60.0, 300.0), |truck, _| truck.lose(ALWAYS))
+        heard(s, &rig, 10.0, (60.0, 300.0), |truck, _| truck.lose(ALWAYS));
+        Expectation { health: Some(Health::Silent(rig.unit.clone())), ..Expectation::nothing() }
     }),
     scenario(31, "truck_tracker_dies_while_hauling", "The truck's tracker falls silent for good", |s| {
         let rig = haul(s, 60_000.0);
         let dies = middle(&rig, 0.0).start;
-        heard(s, &rig, 10.0, (60.0, 300.0), |truck, _| truck.lose(dies..f64::MAX))
+        heard(s, &rig, 10.0, (60.0, 300.0), |truck, _| truck.lose(dies..f64::MAX));
+        Expectation { health: Some(Health::Silent(rig.unit.clone())), ..Expectation::nothing() }
     }),
     scenario(32, "trailer_without_telemetry", "Only the truck reports", |s| {
         let rig = haul(s, 25_000.0);
-        heard(s, &rig, 10.0, (60.0, 300.0), |_, trailer| trailer.lose(ALWAYS))
+        heard(s, &rig, 10.0, (60.0, 300.0), |_, trailer| trailer.lose(ALWAYS));
+        Expectation { health: Some(Health::Silent(rig.first().unit.clone())), ..Expectation::nothing() }
     }),
     scenario(33, "bobtail_to_pickup", "The assigned trailer waits 90 km away", |s| {
         let mut rig = s.train(&[15.0]);
@@ -762,7 +769,7 @@ fn clock(s: &mut Scene, seconds: f64) -> Expectation {
     let (truck, mut trailer) = (s.hear_truck(&rig, &truck), s.hear_trailer(&rig, rig.first(), &trailer));
     trailer.clock(ALWAYS, seconds);
     s.play(&rig, [truck, trailer]);
-    Expectation { clock_suspect: Some(rig.first().unit.clone()), ..Expectation::nothing() }
+    Expectation { health: Some(Health::ClockSuspect(rig.first().unit.clone())), ..Expectation::nothing() }
 }
 
 /// Records truck and first trailer, lets faults befall the feeds, and lets the gateway hear them.
