@@ -9,12 +9,12 @@ use story::{Course, Message, Story, Told, fix, hauls, in_order, leaves, reports,
 
 const UNTIL: i64 = 3_600;
 
-/// Parked, away, back after half an hour, together again.
+/// Parked, away, back after half an hour, together again; no report of it comes within a rounding error of a threshold.
 fn lunch(second: i64) -> (f64, f32) {
     match second {
         s @ 600..=634 => ((s - 600) as f64 * 20.0, 20.0),
-        635..=2_399 => (700.0, 0.0),
-        s @ 2_400..=2_434 => (700.0 - (s - 2_400) as f64 * 20.0, 20.0),
+        635..=2_399 => (703.0, 0.0),
+        s @ 2_400..=2_434 => (703.0 - (s - 2_400) as f64 * 20.0, 20.0),
         _ => (0.0, 0.0),
     }
 }
