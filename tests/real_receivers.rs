@@ -2,6 +2,8 @@
 //! way they are a drop. The recordings are not part of the project: set `GLADHAND_REAL_RECEIVERS` to a folder of folders
 //! (one per drive) of `*.jsonl` files with lines `{"ts":…,"lat":…,"lon":…,"hdop":…}`; without it there is nothing to test.
 
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "test helpers")]
+
 mod story;
 
 use std::path::{Path, PathBuf};
