@@ -360,7 +360,7 @@ static SCENARIOS: [Scenario; 66] = [
         rig.drive(Motorway, 12_000.0);
         rig.wait(120.0);
         let (place, swap) = (rig.here(), rig.unhook());
-        let side = towards(place, s.rng.range(0.0, TAU), s.rng.range(40.0, 200.0));
+        let side = towards(place, s.rng.range(0.0, TAU), s.rng.range(40.0, 140.0));
         rig.stand(1, side);
         rig.pick_up(1);
         rig.wait(180.0);
