@@ -27,7 +27,8 @@ pub struct Detector {
     pairs: Slots<Box<Pair>>,
     events: VecDeque<Event>,
     counts: Counts,
-    trusted: bool,
+    /// Whether the last receive time could be believed; unknown before the first.
+    trusted: Option<bool>,
     /// No pair needs [`Detector::advance`] before this.
     due: Option<UnixMillis>,
 }
@@ -54,7 +55,7 @@ impl Detector {
             pairs: Slots::default(),
             events: VecDeque::new(),
             counts: Counts::default(),
-            trusted: false,
+            trusted: None,
             due: None,
         }
     }
@@ -279,11 +280,8 @@ impl Detector {
 
     /// The first receive time that can be believed: what had to wait for it goes on, and what cannot be is forgotten.
     fn notice_trust(&mut self, now: Receive) {
-        if now.trusted == self.trusted {
-            return;
-        }
-        self.trusted = now.trusted;
-        if !now.trusted {
+        let before = self.trusted.replace(now.trusted);
+        if before != Some(false) || !now.trusted {
             return;
         }
         let limit = UnixMillis(now.at.0.saturating_add(super::acceptance::MAX_AHEAD_MS));

@@ -115,15 +115,16 @@ impl Dwell {
         self.0.clear();
     }
 
-    /// Takes in a sample, in its place in time; a newer opinion of a time replaces the older.
-    pub(super) fn put(&mut self, apart: Apart) {
+    /// Takes in a sample, in its place in time; a newer opinion of a time replaces the older. When there is no room samples
+    /// are merged, and those that are `strong` metres apart outlive others.
+    pub(super) fn put(&mut self, apart: Apart, strong: f64) {
         let index = self.0.partition_point(|a| a.at < apart.at);
         if let Some(known) = self.0.get_mut(index).filter(|a| a.at == apart.at) {
             *known = Apart { samples: known.samples, ..apart };
             return;
         }
         if self.0.is_full() {
-            self.merge();
+            self.merge(strong);
         }
         let index = self.0.partition_point(|a| a.at < apart.at);
         let _ = self.0.insert(index, apart);
@@ -182,18 +183,18 @@ impl Dwell {
     }
 
     /// Merges the two neighbours that are nearest in time, of which neither is the first nor the newest.
-    fn merge(&mut self) {
+    fn merge(&mut self, strong: f64) {
         let gaps = self.0.windows(2).enumerate().skip(1).take(CAPACITY.saturating_sub(3));
         let nearest = gaps.min_by_key(|(_, pair)| match pair {
             [a, b] => b.at.millis_since(a.at),
             _ => i64::MAX,
         });
         let Some((index, _)) = nearest else { return };
-        let gone = self.0.remove(index + 1);
+        let later = self.0.remove(index + 1);
         if let Some(kept) = self.0.get_mut(index) {
-            kept.samples = kept.samples.saturating_add(gone.samples);
-            kept.clear = kept.clear.min(gone.clear);
-            kept.bracketed &= gone.bracketed;
+            let samples = kept.samples.saturating_add(later.samples);
+            let worth = |a: &Apart| (a.bracketed, f64::from(a.clear) >= strong);
+            *kept = Apart { samples, ..if worth(&later) > worth(kept) { later } else { *kept } };
         }
     }
 }
