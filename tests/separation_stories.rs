@@ -182,6 +182,20 @@ fn a_pair_unassigned_long_ago_is_forgotten() {
 }
 
 #[test]
+fn a_pair_assigned_anew_starts_anew_and_is_kept() {
+    let mut story = Story::new();
+    story.play(&left_behind(1_500));
+    story.assign(&[], 1_200, 1_502);
+    story.assign(&["R-1"], 1_510, 1_510);
+    assert_eq!(story.told(), [LEFT_BEHIND, CLOSED]);
+    assert_eq!(story.records.len(), 1);
+    assert_eq!(story.records[0].state.since, time(1_510));
+    let kept = story.kept;
+    story.assign(&["R-1"], 1_520, 1_520);
+    assert_eq!(story.kept, kept, "the same assignment again has no effect");
+}
+
+#[test]
 fn leaving_without_the_assigned_trailer() {
     fn looks_in(second: i64) -> (f64, f32) {
         match second {

@@ -147,13 +147,12 @@ impl Intake {
             self.lag.note(report.at, now.at.millis_since(report.at));
         }
         let (at, clock_s) = self.time(report.at, now)?;
-        let mut fix = as_sent;
-        (fix.at, fix.clock_s) = (at, clock_s);
+        let fix = as_sent.with_time(at, clock_s);
         let (before, after) = history.neighbours(at);
-        if before.is_some_and(|b| fix.motion && fix.same_coordinates(b)) {
+        if before.is_some_and(|b| fix.moves() && fix.same_coordinates(b)) {
             return Err(Refusal::Stale);
         }
-        let withdrawn = after.filter(|a| a.motion && a.same_coordinates(&fix)).map(|a| a.at);
+        let withdrawn = after.filter(|a| a.moves() && a.same_coordinates(&fix)).map(|a| a.at());
         if before.is_some_and(|b| too_fast(b, &fix)) {
             return self.hold(fix, history);
         }
@@ -174,15 +173,15 @@ impl Intake {
     }
 
     fn is_duplicate(&mut self, fix: &Fix, is_retimed: bool, history: &History) -> bool {
-        let is_known = |f: &Fix| f.at == fix.at && f.same_coordinates(fix);
-        if history.get(fix.at).is_some_and(is_known) || self.held.iter().any(is_known) {
+        let is_known = |f: &Fix| f.at() == fix.at() && f.same_coordinates(fix);
+        if history.get(fix.at()).is_some_and(is_known) || self.held.iter().any(is_known) {
             return true;
         }
         if !is_retimed {
             return false;
         }
         let p = fix.position();
-        let fingerprint = [fix.at.0 as u64, p.lat.to_bits(), p.lon.to_bits()]
+        let fingerprint = [fix.at().0 as u64, p.lat.to_bits(), p.lon.to_bits()]
             .into_iter()
             .fold(0xcbf2_9ce4_8422_2325_u64, |h, part| (h ^ part).wrapping_mul(0x0000_0100_0000_01b3).rotate_left(29));
         let known = self.retimed.contains(&fingerprint);
@@ -200,12 +199,12 @@ impl Intake {
             return Err(Refusal::Held);
         }
         let mut three: Vec<Fix, 3> = self.held.iter().copied().chain([fix]).collect();
-        three.sort_unstable_by_key(|f| f.at);
+        three.sort_unstable_by_key(|f| f.at());
         self.held.clear();
         let mut admitted = Admitted::default();
         for fix in three {
             if history.insert(fix) {
-                let _ = admitted.times.push(fix.at);
+                let _ = admitted.times.push(fix.at());
             }
         }
         Ok(admitted)
@@ -236,7 +235,7 @@ fn sigma(report: &Report) -> f64 {
 
 /// Whether no rig gets from one to the other, even if both positions err towards each other.
 fn too_fast(a: &Fix, b: &Fix) -> bool {
-    let reach = V_MAX * b.at.secs_since(a.at).abs();
+    let reach = V_MAX * b.at().secs_since(a.at()).abs();
     a.distance_at_most(b) > reach && a.distance(b) - K * a.sigma().hypot(b.sigma()) > reach
 }
 

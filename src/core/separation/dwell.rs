@@ -70,7 +70,7 @@ impl Apart {
         }
         let until = UnixMillis(self.at.0.saturating_add(SAME_PATH_MS));
         let from = if self.trailer_moves { UnixMillis(self.at.0.saturating_sub(SAME_PATH_MS)) } else { self.at };
-        let reached = tractor.newest().is_some_and(|newest| newest.at >= until);
+        let reached = tractor.newest().is_some_and(|newest| newest.at() >= until);
         if tractor.passes(self.trailer, SAME_PATH_M, from, until, limits.max_gap_ms) {
             Path::Same
         } else if self.trailer_moves && self.tractor_moves && !reached {

@@ -97,7 +97,7 @@ impl Unit {
     }
 
     pub fn is_clock_suspect(&self) -> bool {
-        let newest = self.history.newest().map(|f| f.at);
+        let newest = self.history.newest().map(|f| f.at());
         self.suspect_since.is_some_and(|since| newest.is_none_or(|n| n.millis_since(since) <= SUSPECT_MS))
     }
 }
