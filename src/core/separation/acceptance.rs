@@ -271,3 +271,47 @@ impl Lag {
         if steady && self.min_ms > MIN_LAG_MS { u16::try_from(self.min_ms / 1000).unwrap_or(u16::MAX) } else { CLOCK_S }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::id::UnitId;
+
+    /// Feeds one report per `every` seconds of event time, with the lag each is given, and returns the clock bound that results.
+    fn bound(every: i64, lags: impl IntoIterator<Item = i64>) -> u16 {
+        let (mut intake, mut history) = (Intake::default(), History::default());
+        for (nth, lag) in lags.into_iter().enumerate() {
+            let at = UnixMillis(1_763_569_135_000 + nth as i64 * every * 1000);
+            let place = Position { lat: 50.0 + nth as f64 * 1e-4, lon: 8.0 };
+            let report = Report::fix(UnitId::new("R-1").unwrap(), at, place);
+            let now = Receive { at: UnixMillis(at.0 + lag * 1000), trusted: true };
+            intake.admit(&report, place, &mut history, now).unwrap();
+        }
+        history.newest().unwrap().clock_s()
+    }
+
+    #[test]
+    fn a_steady_lag_is_a_wrong_clock_and_a_draining_buffer_is_not() {
+        assert_eq!(bound(30, [600; 9]), CLOCK_S);
+        assert_eq!(bound(30, [600; 10]), 600);
+        assert_eq!(bound(30, [610, 600, 605, 615, 600, 604, 608, 603, 601, 600]), 600);
+        assert_eq!(bound(30, [100; 20]), CLOCK_S, "a slow link");
+        assert_eq!(bound(30, (0..20).map(|n| 3_000 - n * 30)), CLOCK_S, "a buffer, all at once");
+        assert_eq!(bound(1, (0..40).map(|n| 300 - n)), CLOCK_S, "a buffer of a 1 Hz tracker");
+        assert_eq!(bound(30, [-600]), RETIMED_CLOCK_S);
+    }
+
+    #[test]
+    fn the_position_error_follows_what_the_receiver_says() {
+        let place = Position { lat: 50.0, lon: 8.0 };
+        let with = |accuracy: Option<f64>, hdop| {
+            let fix = Report::fix(UnitId::new("R-1").unwrap(), UnixMillis(0), place);
+            sigma(&Report { accuracy: accuracy.map(crate::core::geo::Metres), hdop, ..fix })
+        };
+        assert_eq!(with(None, None), 8.0);
+        assert_eq!(with(None, Some(9.0)), 36.0);
+        assert_eq!(with(None, Some(0.9)), 5.0);
+        assert_eq!(with(Some(30.0), Some(9.0)), 20.0);
+        assert_eq!(with(None, Some(f32::NAN)), 8.0);
+    }
+}

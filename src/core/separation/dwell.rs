@@ -209,3 +209,52 @@ fn wrap(lon: f64) -> f64 {
         lon
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn apart(second: i64, clear: f64) -> Apart {
+        Apart::from(&Sample {
+            at: UnixMillis(second * 1000),
+            distance: clear + 60.0,
+            uncertainty: 35.0,
+            clear,
+            bracketed: true,
+            trailer: Position { lat: 50.0, lon: 8.0 },
+            trailer_moves: false,
+            tractor_moves: true,
+        })
+    }
+
+    fn rule(clear_m: f64, samples: u32, span: i64) -> Threshold {
+        Threshold { clear_m, samples, span_ms: span * 1000, held_too: false }
+    }
+
+    #[test]
+    fn merging_keeps_the_count_the_span_and_the_first_strong_sample() {
+        let mut dwell = Dwell::default();
+        for second in 0..120 {
+            dwell.put(apart(second, if second < 10 { 120.0 } else { 300.0 }), 150.0);
+        }
+        assert_eq!(dwell.samples(), 120);
+        let (first, newest) = dwell.meets(rule(150.0, 3, 100)).unwrap();
+        assert!((10..=20).contains(&(first.at.0 / 1000)), "{first:?}");
+        assert_eq!(newest.at, UnixMillis(119_000));
+        assert!(dwell.meets(rule(150.0, 3, 120)).is_none());
+        assert!(dwell.meets(rule(150.0, 200, 100)).is_none());
+        assert!(dwell.meets(rule(400.0, 1, 0)).is_none());
+    }
+
+    #[test]
+    fn a_sample_counts_once_and_can_be_taken_back() {
+        let mut dwell = Dwell::default();
+        for second in [60, 0, 60, 30, 0] {
+            dwell.put(apart(second, 200.0), 150.0);
+        }
+        assert_eq!(dwell.samples(), 3);
+        dwell.remove(UnixMillis(30_000));
+        dwell.forget_until(UnixMillis(0));
+        assert_eq!((dwell.samples(), dwell.first().map(|a| a.at)), (1, Some(UnixMillis(60_000))));
+    }
+}

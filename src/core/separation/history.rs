@@ -9,11 +9,11 @@ use crate::core::time::UnixMillis;
 /// Fixes kept of one unit. Thinned as below, 96 hold a quarter of an hour of a 1 Hz tracker and days of a sparse one.
 const CAPACITY: usize = 96;
 /// The newest fixes are never thinned.
-const UNTOUCHED: usize = 32;
+const UNTOUCHED: usize = 24;
 /// Thinning opens gaps of at most this in a track: interpolation across 20 s is off by at most 60 m ([`A_MAX`]).
 const THINNED_GAP_MS: i64 = 20_000;
 /// When thinning frees fewer fixes than this, the oldest ones go.
-const MIN_FREED: usize = 24;
+const MIN_FREED: usize = 16;
 
 /// From this speed on a unit claims to move.
 const MOTION_MPS: f64 = 1.5;
@@ -104,6 +104,11 @@ impl Fix {
     /// Event time; the receive time where the unit's own was in the future.
     pub(super) fn at(&self) -> UnixMillis {
         UnixMillis(i64::from(self.seconds) * 1000 + i64::from(self.millis))
+    }
+
+    /// How far the unit's clock may be off, in seconds.
+    pub(super) fn clock_s(&self) -> u16 {
+        self.clock
     }
 
     /// Whether the unit claims to move.
@@ -250,7 +255,7 @@ impl History {
             sigma: self.sigma_of(fix),
             slack: 0.0,
             speed: fix.speed().unwrap_or_else(|| self.speed_before(fix)),
-            clock: f64::from(fix.clock),
+            clock: f64::from(fix.clock_s()),
             bracketed: true,
         }
     }
@@ -356,7 +361,7 @@ impl History {
             sigma: self.sigma_of(a).max(self.sigma_of(b)),
             slack,
             speed,
-            clock: f64::from(a.clock.max(b.clock)),
+            clock: f64::from(a.clock_s().max(b.clock_s())),
             bracketed: true,
         })
     }
@@ -443,4 +448,94 @@ fn leg_distance(a: Position, b: Position, place: Position) -> f64 {
     let length = dx * dx + dy * dy;
     let along = if length > 0.0 { (-(ax * dx + ay * dy) / length).clamp(0.0, 1.0) } else { 0.0 };
     (ax + along * dx).hypot(ay + along * dy)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DEGREE_M: f64 = 111_195.08;
+
+    fn north(metres: f64) -> Position {
+        Position { lat: 50.0 + metres / DEGREE_M, lon: 179.9999 }
+    }
+
+    fn fix(second: i64, metres: f64, speed: Option<f64>) -> Fix {
+        Fix::new(UnixMillis(second * 1000), north(metres), 8.0, speed, None, 2)
+    }
+
+    fn history(fixes: impl IntoIterator<Item = Fix>) -> History {
+        let mut history = History::default();
+        for fix in fixes {
+            history.insert(fix);
+        }
+        history
+    }
+
+    fn at(history: &History, second: i64) -> Option<Place> {
+        history.place_at(UnixMillis(second * 1000), 600_000)
+    }
+
+    #[test]
+    fn a_fix_keeps_what_it_was_given() {
+        let given =
+            Fix::new(UnixMillis(1_763_569_135_250), Position { lat: -33.5, lon: -179.9 }, 12.5, Some(3.0), Some(false), 600);
+        let stored: Fix = serde_json::from_str(&serde_json::to_string(&given).unwrap()).unwrap();
+        assert_eq!(stored, given);
+        assert_eq!(stored.at(), UnixMillis(1_763_569_135_250));
+        assert!(stored.position().distance(Position { lat: -33.5, lon: -179.9 }).0 < 0.02);
+        assert_eq!((stored.sigma(), stored.speed(), stored.moves(), stored.clock), (12.5, Some(3.0), true, 600));
+        let moves = |speed, moving| Fix::new(UnixMillis(0), north(0.0), 8.0, speed, moving, 2).moves();
+        assert!(moves(None, Some(true)) && moves(Some(0.0), Some(true)) && moves(Some(1.5), None));
+        assert!(!moves(None, None) && !moves(None, Some(false)) && !moves(Some(1.4), None));
+        assert_eq!(size_of::<Fix>(), 20);
+    }
+
+    #[test]
+    fn a_quarter_of_an_hour_of_a_1_hz_track_stays_good() {
+        let wave = |s: i64| 20.0 * s as f64 + 30.0 * (s as f64 / 20.0).sin();
+        let track = history((0..3_600).map(|s| fix(s, wave(s), Some(20.0))));
+        for second in 3_600 - 900..3_599 {
+            let place = at(&track, second).unwrap();
+            assert!(place.slack <= 60.1, "{second}: {}", place.slack);
+            assert!(place.position.distance(north(wave(second))).0 <= place.slack + 0.1, "{second}");
+        }
+    }
+
+    #[test]
+    fn a_gap_is_interpolated_with_its_bound_or_not_at_all() {
+        let moving = history([fix(0, 0.0, Some(20.0)), fix(60, 1_200.0, Some(20.0))]);
+        let middle = at(&moving, 30).unwrap();
+        assert!(middle.position.distance(north(600.0)).0 < 0.1);
+        assert!((middle.slack - 540.0).abs() < 0.1);
+        assert!(at(&history([fix(0, 0.0, Some(20.0)), fix(700, 9_000.0, Some(20.0))]), 300).is_none());
+        let parked = history([fix(0, 0.0, Some(0.0)), fix(40_000, 20.0, Some(0.0))]);
+        assert_eq!(at(&parked, 20_000).unwrap().slack, 0.0);
+        assert!(at(&parked, 40_004).is_some() && at(&parked, 40_006).is_none());
+        assert_eq!(at(&parked, 40_006).map(|p| p.bracketed), None);
+        assert_eq!(parked.held_at(UnixMillis(40_006_000)).map(|p| p.bracketed), Some(false));
+        assert!(parked.held_at(UnixMillis(50_000_000)).is_none(), "after two hours nothing is held");
+        assert!(moving.held_at(UnixMillis(66_000)).is_none(), "what moved is not held");
+    }
+
+    #[test]
+    fn a_receiver_that_was_silent_starts_cold_unless_the_silence_is_filled() {
+        let mut track = history([fix(0, 0.0, None), fix(1_000, 0.0, None), fix(1_059, 0.0, None), fix(1_060, 0.0, None)]);
+        let sigma = |h: &History, s| at(h, s).unwrap().sigma;
+        assert_eq!([0, 1_000, 1_059, 1_060].map(|s| sigma(&track, s)), [8.0, 24.0, 24.0, 8.0]);
+        track.insert(fix(500, 0.0, None));
+        assert_eq!(sigma(&track, 1_000), 8.0);
+    }
+
+    #[test]
+    fn a_track_passes_a_place_only_while_it_does() {
+        let track = history((0..=30).map(|n| fix(n * 10, n as f64 * 200.0, None)));
+        let passes = |metres, from: i64, to: i64| {
+            track.passes(north(metres), 60.0, UnixMillis(from * 1000), UnixMillis(to * 1000), 600_000)
+        };
+        assert!(passes(3_000.0, 100, 200));
+        assert!(!passes(3_000.0, 0, 140), "it comes there at 150 s");
+        assert!(!passes(3_000.0, 160, 300), "it was there at 150 s");
+        assert!(!passes(-100.0, 0, 300));
+    }
 }
