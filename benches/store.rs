@@ -3,8 +3,8 @@
 //! `cargo bench --bench store [-- DIRECTORY]`; the directory, by default the one for temporary files, decides which disk is
 //! measured.
 
-#![allow(
 #![allow(clippy::disallowed_methods, reason = "measures how long something takes")]
+#![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,
     clippy::print_stdout,

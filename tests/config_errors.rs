@@ -67,7 +67,7 @@ fn a_broken_configuration_is_told_by_file_line_and_key() {
         ("[mqtt]\npassword_file = \"/p\"", "4: mqtt.password_file: needs mqtt.username beside it"),
         (
             "[[telemetry]]\ntopic = \"a/#/b\"",
-            "4: telemetry[0].topic: \"a/#/b\" is not an MQTT topic filter; + stands alone in its level, # alone in the last one, like \"fleet/+/telemetry\"",
+            "4: telemetry[0].topic: + and # stand for whole levels, and # only for the last ones, like \"fleet/+/telemetry\"",
         ),
         (
             "[[telemetry]]\ntopic = \"a\"\n[[telemetry]]\ntopic = \"a\"",
@@ -76,11 +76,11 @@ fn a_broken_configuration_is_told_by_file_line_and_key() {
         ("[[telemetry]]\nformat = \"traccar\"", "3: telemetry[0].topic: is missing, and has no default"),
         (
             "[[telemetry]]\ntopic = \"a\"\nunit = \"level 1\"",
-            "5: telemetry[0].unit: \"level 1\" is not a topic level; write \"topic[1]\" for the second level, \"topic[-1]\" for the last",
+            "5: telemetry[0].unit: unit must be like \"topic[1]\" (levels count from 0) or \"topic[-1]\" (the last level)",
         ),
         (
-            "[[telemetry]]\ntopic = \"a\"\nformat = \"fields\"\nfields = { unit = \"/u\", time = \"/t\", time_unit = \"s\", lat = \"lat\", lon = \"/lon\" }",
-            "6: telemetry[0].fields.lat: \"lat\" is not a JSON pointer; it begins with /, like \"/location/latitude\"",
+            "[[telemetry]]\ntopic = \"a\"\nformat = \"fields\"\nfields = { unit = \"/u\", ts = \"/t\", time_unit = \"s\", lat = \"lat\", lon = \"/lon\" }",
+            "3: telemetry[0]: fields.lat is not a JSON pointer like \"/location/latitude\"",
         ),
         (
             "[separation]\napart_m = 70",

@@ -24,6 +24,26 @@ impl UnixMillis {
         self.0 as f64 / 1000.0
     }
 
+    /// `2026-11-21T05:48:25Z`, the seconds rounded down.
+    #[must_use]
+    pub fn iso8601(self) -> String {
+        let secs = self.0.div_euclid(1000);
+        let (days, second) = (secs.div_euclid(86_400), secs.rem_euclid(86_400));
+        // Days to a date of the Gregorian calendar, in years that begin in March (H. Hinnant, chrono-compatible date
+        // algorithms).
+        let shifted = days + 719_468;
+        let era = shifted.div_euclid(146_097);
+        let day_of_era = shifted.rem_euclid(146_097);
+        let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+        let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+        let march_month = (5 * day_of_year + 2) / 153;
+        let day = day_of_year - (153 * march_month + 2) / 5 + 1;
+        let month = if march_month < 10 { march_month + 3 } else { march_month - 9 };
+        let year = year_of_era + era * 400 + i64::from(month <= 2);
+        let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
+        format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
+    }
+
     /// Milliseconds from `earlier` to `self`; negative when `self` is the earlier one.
     #[must_use]
     pub fn millis_since(self, earlier: Self) -> i64 {
@@ -204,6 +224,17 @@ mod tests {
         assert_eq!(serde_json::to_string(&UnixMillis(5_000)).unwrap(), "5");
         assert!(UnixMillis::from_secs_f64(f64::NAN).is_none());
         assert!(UnixMillis::from_secs_f64(1e18).is_none());
+    }
+
+    #[test]
+    fn dates_are_those_of_the_calendar() {
+        let date = |secs: i64| UnixMillis(secs * 1000 + 999).iso8601();
+        assert_eq!(date(0), "1970-01-01T00:00:00Z");
+        assert_eq!(date(951_782_400), "2000-02-29T00:00:00Z");
+        assert_eq!(date(1_795_240_105), "2026-11-21T05:48:25Z");
+        assert_eq!(date(4_107_542_399), "2100-02-28T23:59:59Z");
+        assert_eq!(date(4_107_542_400), "2100-03-01T00:00:00Z");
+        assert_eq!(date(-1), "1969-12-31T23:59:59Z");
     }
 
     #[test]

@@ -44,7 +44,7 @@ pub enum BadFilter {
     #[error("a topic filter has no NUL character")]
     Nul,
     /// `a+/b`, `a#`, `#/b`.
-    #[error("+ and # stand for whole levels, and # only for the last ones")]
+    #[error("+ and # stand for whole levels, and # only for the last ones, like \"fleet/+/telemetry\"")]
     Wildcard,
     /// `$share/…`.
     #[error("a shared subscription would leave part of the reports to others")]

@@ -78,6 +78,7 @@ impl FromIterator<Source> for Router {
 #[serde(deny_unknown_fields)]
 struct Written {
     topic: Filter,
+    #[serde(default)]
     format: Name,
     #[serde(skip_serializing_if = "Option::is_none")]
     unit: Option<UnitFrom>,
@@ -87,9 +88,10 @@ struct Written {
     fields: Option<FieldMap>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 enum Name {
+    #[default]
     Gladhand,
     Owntracks,
     Traccar,

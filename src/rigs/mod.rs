@@ -81,8 +81,19 @@ pub struct Expectation {
     pub may_suspect: bool,
     /// How many episodes must be closed at the end.
     pub closed: usize,
-    /// The unit whose clock must be called suspect.
-    pub clock_suspect: Option<UnitId>,
+    /// What else health must say at the end.
+    pub health: Option<Health>,
+}
+
+/// What health says of a unit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Health {
+    /// Its clock is probably wrong.
+    ClockSuspect(UnitId),
+    /// It should have reported.
+    Silent(UnitId),
+    /// Some of its reports were refused, and counted.
+    Refused,
 }
 
 /// One finding that must come.

@@ -6,7 +6,7 @@ use core::ops::Range;
 use super::road::Kind::{City, Country, Motorway, Ramp, Sea, Straight, Yard};
 use super::road::{offset, towards};
 use super::tracker::{Feed, Order, after};
-use super::{Case, Expectation, Kind, Rig, Rng, Scene, payload};
+use super::{Case, Expectation, Health, Kind, Rig, Rng, Scene, payload};
 use crate::core::geo::{Metres, Position};
 use crate::core::separation::ViolationKind::{LeftBehind, LeftWithoutTrailer, TrailerMovedFromDrop, TrailerMovingAlone};
 use crate::core::telemetry::{Coupling, CouplingState};
@@ -254,7 +254,8 @@ static SCENARIOS: [Scenario; 66] = [
                     }
                 });
             }
-        })
+        });
+        Expectation { health: Some(Health::Refused), ..Expectation::nothing() }
     }),
     scenario(27, "single_teleport_50km", "Now one, now two fixes 50 km away", |s| {
         let rig = haul(s, 40_000.0);
@@ -262,7 +263,8 @@ static SCENARIOS: [Scenario; 66] = [
             for (feed, part, lasts) in [(truck, 0.3, 11.0), (trailer, 0.5, 61.0)] {
                 feed.shift(rig.t * part..rig.t * part + lasts, 50_000.0);
             }
-        })
+        });
+        Expectation { health: Some(Health::Refused), ..Expectation::nothing() }
     }),
     scenario(28, "cell_tower_fallback_2km", "For ten minutes the trailer knows its cell only", |s| {
         let rig = haul(s, 40_000.0);
@@ -270,7 +272,8 @@ static SCENARIOS: [Scenario; 66] = [
         heard(s, &rig, 10.0, (60.0, 300.0), |_, trailer| {
             trailer.shift(hole.clone(), 2000.0);
             trailer.edit(hole, |r, rng| r.accuracy = Some(Metres(rng.range(800.0, 3000.0).round())));
-        })
+        });
+        Expectation { health: Some(Health::Refused), ..Expectation::nothing() }
     }),
     scenario(29, "malformed_values", "Numbers that are none, places off the globe, times out of all reason", |s| {
         let rig = haul(s, 30_000.0);
@@ -295,20 +298,24 @@ static SCENARIOS: [Scenario; 66] = [
                     }
                 });
             }
-        })
+        });
+        Expectation { health: Some(Health::Refused), ..Expectation::nothing() }
     }),
     scenario(30, "truck_without_telemetry", "Only the trailer reports", |s| {
         let rig = haul(s, 25_000.0);
-        heard(s, &rig, 10.0, (60.0, 300.0), |truck, _| truck.lose(ALWAYS))
+        heard(s, &rig, 10.0, (60.0, 300.0), |truck, _| truck.lose(ALWAYS));
+        Expectation { health: Some(Health::Silent(rig.unit.clone())), ..Expectation::nothing() }
     }),
     scenario(31, "truck_tracker_dies_while_hauling", "The truck's tracker falls silent for good", |s| {
         let rig = haul(s, 60_000.0);
         let dies = middle(&rig, 0.0).start;
-        heard(s, &rig, 10.0, (60.0, 300.0), |truck, _| truck.lose(dies..f64::MAX))
+        heard(s, &rig, 10.0, (60.0, 300.0), |truck, _| truck.lose(dies..f64::MAX));
+        Expectation { health: Some(Health::Silent(rig.unit.clone())), ..Expectation::nothing() }
     }),
     scenario(32, "trailer_without_telemetry", "Only the truck reports", |s| {
         let rig = haul(s, 25_000.0);
-        heard(s, &rig, 10.0, (60.0, 300.0), |_, trailer| trailer.lose(ALWAYS))
+        heard(s, &rig, 10.0, (60.0, 300.0), |_, trailer| trailer.lose(ALWAYS));
+        Expectation { health: Some(Health::Silent(rig.first().unit.clone())), ..Expectation::nothing() }
     }),
     scenario(33, "bobtail_to_pickup", "The assigned trailer waits 90 km away", |s| {
         let mut rig = s.train(&[15.0]);
@@ -353,7 +360,7 @@ static SCENARIOS: [Scenario; 66] = [
         rig.drive(Motorway, 12_000.0);
         rig.wait(120.0);
         let (place, swap) = (rig.here(), rig.unhook());
-        let side = towards(place, s.rng.range(0.0, TAU), s.rng.range(40.0, 200.0));
+        let side = towards(place, s.rng.range(0.0, TAU), s.rng.range(40.0, 140.0));
         rig.stand(1, side);
         rig.pick_up(1);
         rig.wait(180.0);
@@ -733,7 +740,9 @@ fn stolen(s: &mut Scene) -> (Rig, f64) {
 fn visit(s: &mut Scene, rig: &mut Rig) -> f64 {
     rig.unhook();
     rig.drive(Country, 6000.0);
-    rig.stand(0, towards(rig.here(), s.rng.range(0.0, TAU), s.rng.range(200.0, 400.0)));
+    rig.drive(Straight, 400.0);
+    let place = rig.beside(s.rng.range(200.0, 400.0));
+    rig.stand(0, place);
     rig.wait(s.rng.range(600.0, 1500.0));
     rig.t
 }
@@ -749,15 +758,18 @@ fn elsewhere(s: &mut Scene, place: Position) -> Expectation {
     s.due(LeftBehind, &rig, departure, 600)
 }
 
-/// A haul after an hour's rest, with a trailer's clock that is wrong.
+/// A haul after an hour's rest, with a trailer's clock that is wrong. A prompt uplink: only a steady lag tells of it.
 fn clock(s: &mut Scene, seconds: f64) -> Expectation {
     let mut rig = s.hooked();
     rig.wait(s.rng.range(4000.0, 6000.0));
     rig.drive(City, 1500.0);
     rig.drive(Motorway, 50_000.0);
-    let truck = s.rng.range(5.0, 10.0);
-    heard(s, &rig, truck, (60.0, 300.0), |_, trailer| trailer.clock(ALWAYS, seconds));
-    Expectation { clock_suspect: Some(rig.first().unit.clone()), ..Expectation::nothing() }
+    let (truck, mut trailer) = (s.truck(&rig, 8.0), s.trailer(&rig, 60.0, 300.0));
+    trailer.latency = s.rng.range(0.2, 2.0);
+    let (truck, mut trailer) = (s.hear_truck(&rig, &truck), s.hear_trailer(&rig, rig.first(), &trailer));
+    trailer.clock(ALWAYS, seconds);
+    s.play(&rig, [truck, trailer]);
+    Expectation { health: Some(Health::ClockSuspect(rig.first().unit.clone())), ..Expectation::nothing() }
 }
 
 /// Records truck and first trailer, lets faults befall the feeds, and lets the gateway hear them.

@@ -327,6 +327,12 @@ impl Rig {
         trailer.motion.then(Leg::drive(road, at, &mut self.rng));
     }
 
+    /// A place so many metres to the left or right of where the tractor is.
+    pub fn beside(&mut self, metres: f64) -> Position {
+        let (here, (_, bearing)) = (self.here(), self.trace.mark());
+        towards(here, bearing + self.rng.sign() * core::f64::consts::FRAC_PI_2, metres)
+    }
+
     /// Where the tractor is now.
     #[must_use]
     pub fn here(&self) -> Position {

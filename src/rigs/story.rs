@@ -35,6 +35,8 @@ pub fn story(now: UnixMillis, seed: u64) -> Stream {
     drops.wait(60.0);
     drops.drive(Country, 40_000.0);
 
+    // On another road: 102's yard must not happen to be where 103 stops.
+    scene.place = offset(scene.place, 25_000.0, 0.0);
     let mut leaves = numbered(&mut scene, 103);
     leaves.drive(Country, 4_500.0);
     leaves.wait((LENGTH - 560.0 - leaves.t).max(60.0));

@@ -272,19 +272,22 @@ impl Queue {
         ))
     }
 
-    /// Calls off one call that waits.
+    /// Calls off one call that waits, or closes one of unknown outcome.
     ///
     /// # Errors
     /// When there is none, or it is past that.
     pub fn cancel(&mut self, call_sid: &CallSid, reason: &str, now: Now) -> Result<&Call, Denied> {
         let call = self.calls.get(call_sid).ok_or(Denied::NoSuchCall)?;
-        if !call.state.is_waiting() {
+        if !(call.state.is_waiting() || call.state == State::Unknown) {
             let why = match call.state {
                 State::Dialing | State::Placed => "the vendor may be ringing already",
-                State::Unknown => "it is not dialled again by itself, and may have rung",
-                State::Pending | State::Held | State::Concluded | State::Failed | State::Expired | State::Cancelled => {
-                    "it is over"
-                }
+                State::Pending
+                | State::Held
+                | State::Unknown
+                | State::Concluded
+                | State::Failed
+                | State::Expired
+                | State::Cancelled => "it is over",
             };
             return Err(Denied::TooLate { state: call.state, why });
         }
@@ -494,6 +497,12 @@ impl Queue {
     #[must_use]
     pub fn count(&self, state: State) -> usize {
         self.counts.get(&state).copied().unwrap_or(0)
+    }
+
+    /// Whether a call was refused after `since`.
+    #[must_use]
+    pub fn failed_since(&self, since: UnixMillis) -> bool {
+        self.calls.values().any(|call| call.state == State::Failed && call.changed > since)
     }
 
     /// The oldest call that still waits.
@@ -871,10 +880,11 @@ mod tests {
             assert!(dialed(&advance(&mut queue, at(secs))).is_empty());
         }
         assert_eq!(queue.get(&sid).unwrap().state, State::Unknown);
-        assert!(matches!(queue.cancel(&sid, "x", at(1)), Err(Denied::TooLate { .. })));
         let again = queue.retry(&sid, at(40)).unwrap().clone();
         assert_eq!((again.parent_call_sid.as_ref(), again.attempt), (Some(&sid), 2));
         assert_ne!(again.call_sid, sid);
+        assert_eq!(queue.cancel(&sid, "a person knows better", at(41)).unwrap().state, State::Cancelled);
+        assert!(matches!(queue.cancel(&sid, "x", at(42)), Err(Denied::TooLate { .. })));
     }
 
     #[test]

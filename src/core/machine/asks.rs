@@ -122,7 +122,7 @@ fn accepted(call: &Call, now: Now) -> Answer {
     };
     let body = json!({
         "message": message,
-        "timestamp": now.wall,
+        "timestamp": now.wall.iso8601(),
         "driver": { "driverId": call.driver.id, "driverName": call.driver.name, "phoneNumber": call.driver.phone.expose() },
         "call_sid": call.call_sid,
         "conversation_id": call.conversation_id,

@@ -13,6 +13,9 @@ use crate::core::time::Now;
 /// For so long health speaks of a session that the broker had forgotten.
 const SESSION_LOST_FOR: Duration = Duration::from_secs(600);
 
+/// For so long health speaks of a call that was refused.
+const FAILED_FOR: Duration = Duration::from_secs(24 * 3600);
+
 /// The most units that health names one by one, for each reason.
 const MAX_NAMED: usize = 10;
 
@@ -34,7 +37,7 @@ impl Machine {
         reason(self.store == StoreFound::Repaired, "store_repaired");
         reason(self.queue.is_refused(), "account_refused");
         reason(count(State::Unknown) > 0, "calls_unknown");
-        reason(count(State::Failed) > 0, "calls_failed");
+        reason(self.queue.failed_since(now.wall - FAILED_FOR), "calls_failed");
         reason(self.outbox.given_up() > 0, "announcements_given_up");
         reason(!self.link.connected, "broker_offline");
         reason(self.session_lost_at.is_some_and(|at| now.mono.0 < (at + SESSION_LOST_FOR).0), "broker_forgot_session");

@@ -147,13 +147,12 @@ impl Intake {
             self.lag.note(report.at, now.at.millis_since(report.at));
         }
         let (at, clock_s) = self.time(report.at, now)?;
-        let mut fix = as_sent;
-        (fix.at, fix.clock_s) = (at, clock_s);
+        let fix = as_sent.with_time(at, clock_s);
         let (before, after) = history.neighbours(at);
-        if before.is_some_and(|b| fix.motion && fix.same_coordinates(b)) {
+        if before.is_some_and(|b| fix.moves() && fix.same_coordinates(b)) {
             return Err(Refusal::Stale);
         }
-        let withdrawn = after.filter(|a| a.motion && a.same_coordinates(&fix)).map(|a| a.at);
+        let withdrawn = after.filter(|a| a.moves() && a.same_coordinates(&fix)).map(|a| a.at());
         if before.is_some_and(|b| too_fast(b, &fix)) {
             return self.hold(fix, history);
         }
@@ -174,15 +173,15 @@ impl Intake {
     }
 
     fn is_duplicate(&mut self, fix: &Fix, is_retimed: bool, history: &History) -> bool {
-        let is_known = |f: &Fix| f.at == fix.at && f.same_coordinates(fix);
-        if history.get(fix.at).is_some_and(is_known) || self.held.iter().any(is_known) {
+        let is_known = |f: &Fix| f.at() == fix.at() && f.same_coordinates(fix);
+        if history.get(fix.at()).is_some_and(is_known) || self.held.iter().any(is_known) {
             return true;
         }
         if !is_retimed {
             return false;
         }
         let p = fix.position();
-        let fingerprint = [fix.at.0 as u64, p.lat.to_bits(), p.lon.to_bits()]
+        let fingerprint = [fix.at().0 as u64, p.lat.to_bits(), p.lon.to_bits()]
             .into_iter()
             .fold(0xcbf2_9ce4_8422_2325_u64, |h, part| (h ^ part).wrapping_mul(0x0000_0100_0000_01b3).rotate_left(29));
         let known = self.retimed.contains(&fingerprint);
@@ -200,12 +199,12 @@ impl Intake {
             return Err(Refusal::Held);
         }
         let mut three: Vec<Fix, 3> = self.held.iter().copied().chain([fix]).collect();
-        three.sort_unstable_by_key(|f| f.at);
+        three.sort_unstable_by_key(|f| f.at());
         self.held.clear();
         let mut admitted = Admitted::default();
         for fix in three {
             if history.insert(fix) {
-                let _ = admitted.times.push(fix.at);
+                let _ = admitted.times.push(fix.at());
             }
         }
         Ok(admitted)
@@ -236,7 +235,7 @@ fn sigma(report: &Report) -> f64 {
 
 /// Whether no rig gets from one to the other, even if both positions err towards each other.
 fn too_fast(a: &Fix, b: &Fix) -> bool {
-    let reach = V_MAX * b.at.secs_since(a.at).abs();
+    let reach = V_MAX * b.at().secs_since(a.at()).abs();
     a.distance_at_most(b) > reach && a.distance(b) - K * a.sigma().hypot(b.sigma()) > reach
 }
 
@@ -270,5 +269,49 @@ impl Lag {
     fn clock_s(&self) -> u16 {
         let steady = self.reports >= STEADY_REPORTS && self.until.millis_since(self.since) >= STEADY_SPAN_MS;
         if steady && self.min_ms > MIN_LAG_MS { u16::try_from(self.min_ms / 1000).unwrap_or(u16::MAX) } else { CLOCK_S }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::id::UnitId;
+
+    /// Feeds one report per `every` seconds of event time, with the lag each is given, and returns the clock bound that results.
+    fn bound(every: i64, lags: impl IntoIterator<Item = i64>) -> u16 {
+        let (mut intake, mut history) = (Intake::default(), History::default());
+        for (nth, lag) in lags.into_iter().enumerate() {
+            let at = UnixMillis(1_763_569_135_000 + nth as i64 * every * 1000);
+            let place = Position { lat: 50.0 + nth as f64 * 1e-4, lon: 8.0 };
+            let report = Report::fix(UnitId::new("R-1").unwrap(), at, place);
+            let now = Receive { at: UnixMillis(at.0 + lag * 1000), trusted: true };
+            intake.admit(&report, place, &mut history, now).unwrap();
+        }
+        history.newest().unwrap().clock_s()
+    }
+
+    #[test]
+    fn a_steady_lag_is_a_wrong_clock_and_a_draining_buffer_is_not() {
+        assert_eq!(bound(30, [600; 9]), CLOCK_S);
+        assert_eq!(bound(30, [600; 10]), 600);
+        assert_eq!(bound(30, [610, 600, 605, 615, 600, 604, 608, 603, 601, 600]), 600);
+        assert_eq!(bound(30, [100; 20]), CLOCK_S, "a slow link");
+        assert_eq!(bound(30, (0..20).map(|n| 3_000 - n * 30)), CLOCK_S, "a buffer, all at once");
+        assert_eq!(bound(1, (0..40).map(|n| 300 - n)), CLOCK_S, "a buffer of a 1 Hz tracker");
+        assert_eq!(bound(30, [-600]), RETIMED_CLOCK_S);
+    }
+
+    #[test]
+    fn the_position_error_follows_what_the_receiver_says() {
+        let place = Position { lat: 50.0, lon: 8.0 };
+        let with = |accuracy: Option<f64>, hdop| {
+            let fix = Report::fix(UnitId::new("R-1").unwrap(), UnixMillis(0), place);
+            sigma(&Report { accuracy: accuracy.map(crate::core::geo::Metres), hdop, ..fix })
+        };
+        assert_eq!(with(None, None), 8.0);
+        assert_eq!(with(None, Some(9.0)), 36.0);
+        assert_eq!(with(None, Some(0.9)), 5.0);
+        assert_eq!(with(Some(30.0), Some(9.0)), 20.0);
+        assert_eq!(with(None, Some(f32::NAN)), 8.0);
     }
 }

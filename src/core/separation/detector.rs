@@ -27,7 +27,8 @@ pub struct Detector {
     pairs: Slots<Box<Pair>>,
     events: VecDeque<Event>,
     counts: Counts,
-    trusted: bool,
+    /// Whether the last receive time could be believed; unknown before the first.
+    trusted: Option<bool>,
     /// No pair needs [`Detector::advance`] before this.
     due: Option<UnixMillis>,
 }
@@ -54,7 +55,7 @@ impl Detector {
             pairs: Slots::default(),
             events: VecDeque::new(),
             counts: Counts::default(),
-            trusted: false,
+            trusted: None,
             due: None,
         }
     }
@@ -84,7 +85,7 @@ impl Detector {
         if self.pair_of(&tractor, &trailer).is_some() {
             return;
         }
-        let newest = |fixes: &[super::history::Fix]| fixes.last().map_or(state.since, |f| f.at);
+        let newest = |fixes: &[super::history::Fix]| fixes.last().map_or(state.since, |f| f.at());
         let heard = newest(&tractor_fixes).max(newest(&trailer_fixes));
         let (tractor, trailer) = (self.unit(&tractor, heard), self.unit(&trailer, heard));
         for (slot, fixes) in [(tractor, tractor_fixes.as_slice()), (trailer, trailer_fixes.as_slice())] {
@@ -105,30 +106,35 @@ impl Detector {
     /// assigned stay as they are; none at all means unassigned.
     pub fn assign(&mut self, tractor: &UnitId, trailers: &[UnitId], since: UnixMillis, now: Receive) {
         self.notice_trust(now);
-        for slot in self.pairs_of(tractor) {
-            let Some(trailer) = self.pairs.get(slot).and_then(|p| self.units.get(p.trailer)).map(|u| u.id.clone()) else {
-                continue;
-            };
-            let is_over = self.pairs.get(slot).is_some_and(|p| p.state.ended.is_some());
-            match (trailers.contains(&trailer), is_over) {
-                (true, true) => self.forget(slot, Message { side: Side::Tractor, ts: since, now }),
+        let message = Message { side: Side::Tractor, ts: since, now };
+        let former = self.pairs_of(tractor);
+        let is_over = |d: &Self, slot| d.pairs.get(slot).is_some_and(|p| p.state.ended.is_some());
+        // New pairs first, so that a tractor that changes trailers keeps its history; their records last, so that they
+        // outlive what is forgotten.
+        let mut current: Vec<u32> = former.iter().copied().filter(|slot| !is_over(self, *slot)).collect();
+        for trailer in trailers.iter().filter(|trailer| *trailer != tractor) {
+            if !current.iter().any(|slot| self.trailer_of(*slot) == Some(trailer)) {
+                let (a, b) = (self.unit(tractor, now.at), self.unit(trailer, now.at));
+                current.push(self.add_pair(Pair::new(a, b, since)));
+            }
+        }
+        for slot in former {
+            let stays = self.trailer_of(slot).is_some_and(|trailer| trailers.contains(trailer));
+            match (stays, is_over(self, slot)) {
+                (true, true) => self.forget(slot, message),
                 (false, false) => {
-                    self.with_pair(slot, Message { side: Side::Tractor, ts: since, now }, |pair, scene, out| {
-                        pair.end(since, scene, out);
-                    });
-                    self.wake(self.expiry(since));
+                    self.with_pair(slot, message, |pair, scene, out| pair.end(since, scene, out));
+                    match self.expiry(since) {
+                        past if past <= now.at => self.forget(slot, message),
+                        expiry => self.wake(expiry),
+                    }
                 }
                 (true, false) | (false, true) => {}
             }
         }
-        for trailer in trailers {
-            if trailer != tractor && self.pair_of(tractor, trailer).is_none() {
-                let (a, b) = (self.unit(tractor, now.at), self.unit(trailer, now.at));
-                let slot = self.add_pair(Pair::new(a, b, since));
-                self.with_pair(slot, Message { side: Side::Tractor, ts: since, now }, |_, _, _| {});
-            }
+        for slot in current {
+            self.with_pair(slot, message, |_, _, _| {});
         }
-        self.sweep(now);
     }
 
     /// Takes in one report.
@@ -279,11 +285,8 @@ impl Detector {
 
     /// The first receive time that can be believed: what had to wait for it goes on, and what cannot be is forgotten.
     fn notice_trust(&mut self, now: Receive) {
-        if now.trusted == self.trusted {
-            return;
-        }
-        self.trusted = now.trusted;
-        if !now.trusted {
+        let before = self.trusted.replace(now.trusted);
+        if before != Some(false) || !now.trusted {
             return;
         }
         let limit = UnixMillis(now.at.0.saturating_add(super::acceptance::MAX_AHEAD_MS));
@@ -308,7 +311,7 @@ impl Detector {
             let Some(pair) = self.pairs.get(slot) else { continue };
             let expiry = pair.state.ended.map(|end| (end, self.expiry(end)));
             let due = self.units.get(pair.trailer).and_then(|trailer| pair.suspect_at(trailer, &self.limits));
-            let newest = self.units.get(pair.tractor).and_then(|u| u.history.newest()).map(|f| f.at);
+            let newest = self.units.get(pair.tractor).and_then(|u| u.history.newest()).map(|f| f.at());
             if let Some((end, _)) = expiry.filter(|(_, expiry)| *expiry <= now.at) {
                 self.forget(slot, Message { side: Side::Tractor, ts: end, now });
                 continue;
@@ -377,6 +380,11 @@ impl Detector {
         let Some(slot) = self.names.get(tractor) else { return Vec::new() };
         let pairs = self.units.get(*slot).map(|u| u.pairs.clone()).unwrap_or_default();
         pairs.into_iter().filter(|p| self.pairs.get(*p).is_some_and(|p| p.tractor == *slot)).collect()
+    }
+
+    fn trailer_of(&self, pair: u32) -> Option<&UnitId> {
+        let pair = self.pairs.get(pair)?;
+        self.units.get(pair.trailer).map(|u| &u.id)
     }
 
     fn pair_of(&self, tractor: &UnitId, trailer: &UnitId) -> Option<u32> {

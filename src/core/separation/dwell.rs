@@ -70,7 +70,7 @@ impl Apart {
         }
         let until = UnixMillis(self.at.0.saturating_add(SAME_PATH_MS));
         let from = if self.trailer_moves { UnixMillis(self.at.0.saturating_sub(SAME_PATH_MS)) } else { self.at };
-        let reached = tractor.newest().is_some_and(|newest| newest.at >= until);
+        let reached = tractor.newest().is_some_and(|newest| newest.at() >= until);
         if tractor.passes(self.trailer, SAME_PATH_M, from, until, limits.max_gap_ms) {
             Path::Same
         } else if self.trailer_moves && self.tractor_moves && !reached {
@@ -115,15 +115,16 @@ impl Dwell {
         self.0.clear();
     }
 
-    /// Takes in a sample, in its place in time; a newer opinion of a time replaces the older.
-    pub(super) fn put(&mut self, apart: Apart) {
+    /// Takes in a sample, in its place in time; a newer opinion of a time replaces the older. When there is no room samples
+    /// are merged, and those that are `strong` metres apart outlive others.
+    pub(super) fn put(&mut self, apart: Apart, strong: f64) {
         let index = self.0.partition_point(|a| a.at < apart.at);
         if let Some(known) = self.0.get_mut(index).filter(|a| a.at == apart.at) {
             *known = Apart { samples: known.samples, ..apart };
             return;
         }
         if self.0.is_full() {
-            self.merge();
+            self.merge(strong);
         }
         let index = self.0.partition_point(|a| a.at < apart.at);
         let _ = self.0.insert(index, apart);
@@ -182,18 +183,18 @@ impl Dwell {
     }
 
     /// Merges the two neighbours that are nearest in time, of which neither is the first nor the newest.
-    fn merge(&mut self) {
+    fn merge(&mut self, strong: f64) {
         let gaps = self.0.windows(2).enumerate().skip(1).take(CAPACITY.saturating_sub(3));
         let nearest = gaps.min_by_key(|(_, pair)| match pair {
             [a, b] => b.at.millis_since(a.at),
             _ => i64::MAX,
         });
         let Some((index, _)) = nearest else { return };
-        let gone = self.0.remove(index + 1);
+        let later = self.0.remove(index + 1);
         if let Some(kept) = self.0.get_mut(index) {
-            kept.samples = kept.samples.saturating_add(gone.samples);
-            kept.clear = kept.clear.min(gone.clear);
-            kept.bracketed &= gone.bracketed;
+            let samples = kept.samples.saturating_add(later.samples);
+            let worth = |a: &Apart| (a.bracketed, f64::from(a.clear) >= strong);
+            *kept = Apart { samples, ..if worth(&later) > worth(kept) { later } else { *kept } };
         }
     }
 }
@@ -206,5 +207,54 @@ fn wrap(lon: f64) -> f64 {
         lon + 360.0
     } else {
         lon
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn apart(second: i64, clear: f64) -> Apart {
+        Apart::from(&Sample {
+            at: UnixMillis(second * 1000),
+            distance: clear + 60.0,
+            uncertainty: 35.0,
+            clear,
+            bracketed: true,
+            trailer: Position { lat: 50.0, lon: 8.0 },
+            trailer_moves: false,
+            tractor_moves: true,
+        })
+    }
+
+    fn rule(clear_m: f64, samples: u32, span: i64) -> Threshold {
+        Threshold { clear_m, samples, span_ms: span * 1000, held_too: false }
+    }
+
+    #[test]
+    fn merging_keeps_the_count_the_span_and_the_first_strong_sample() {
+        let mut dwell = Dwell::default();
+        for second in 0..120 {
+            dwell.put(apart(second, if second < 10 { 120.0 } else { 300.0 }), 150.0);
+        }
+        assert_eq!(dwell.samples(), 120);
+        let (first, newest) = dwell.meets(rule(150.0, 3, 100)).unwrap();
+        assert!((10..=20).contains(&(first.at.0 / 1000)), "{first:?}");
+        assert_eq!(newest.at, UnixMillis(119_000));
+        assert!(dwell.meets(rule(150.0, 3, 120)).is_none());
+        assert!(dwell.meets(rule(150.0, 200, 100)).is_none());
+        assert!(dwell.meets(rule(400.0, 1, 0)).is_none());
+    }
+
+    #[test]
+    fn a_sample_counts_once_and_can_be_taken_back() {
+        let mut dwell = Dwell::default();
+        for second in [60, 0, 60, 30, 0] {
+            dwell.put(apart(second, 200.0), 150.0);
+        }
+        assert_eq!(dwell.samples(), 3);
+        dwell.remove(UnixMillis(30_000));
+        dwell.forget_until(UnixMillis(0));
+        assert_eq!((dwell.samples(), dwell.first().map(|a| a.at)), (1, Some(UnixMillis(60_000))));
     }
 }

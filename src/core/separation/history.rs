@@ -9,11 +9,11 @@ use crate::core::time::UnixMillis;
 /// Fixes kept of one unit. Thinned as below, 96 hold a quarter of an hour of a 1 Hz tracker and days of a sparse one.
 const CAPACITY: usize = 96;
 /// The newest fixes are never thinned.
-const UNTOUCHED: usize = 32;
+const UNTOUCHED: usize = 24;
 /// Thinning opens gaps of at most this in a track: interpolation across 20 s is off by at most 60 m ([`A_MAX`]).
 const THINNED_GAP_MS: i64 = 20_000;
 /// When thinning frees fewer fixes than this, the oldest ones go.
-const MIN_FREED: usize = 24;
+const MIN_FREED: usize = 16;
 
 /// From this speed on a unit claims to move.
 const MOTION_MPS: f64 = 1.5;
@@ -38,37 +38,82 @@ const COLD_FACTOR: f64 = 3.0;
 /// A speed is taken over at least this long where the unit tells none: shorter, and the receiver's noise is a speed.
 const SPEED_BASE_MS: i64 = 25_000;
 
-/// Speed as stored when the unit tells none.
-const NO_SPEED: u16 = u16::MAX;
-
-/// One accepted fix, 24 bytes: 1e-7 degrees (1 cm), decimetres, cm/s.
+/// One accepted fix, 20 bytes. Written as a list of its numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(from = "Stored", into = "Stored")]
 pub struct Fix {
-    /// Event time; the receive time where the unit's own was in the future.
-    pub(super) at: UnixMillis,
+    /// Event time in Unix seconds (until the year 2106) and milliseconds.
+    seconds: u32,
+    millis: u16,
+    /// In dm.
+    sigma: u16,
+    /// In 1e-7 degrees: 1 cm.
     lat: i32,
     lon: i32,
-    sigma_dm: u16,
-    speed_cm: u16,
-    /// How far the unit's clock may be off, in seconds.
-    pub(super) clock_s: u16,
-    /// Whether the unit claims to move.
-    pub(super) motion: bool,
+    /// In cm/s, or one of the two marks below.
+    speed: u16,
+    /// How far the unit's clock may be off, in s.
+    clock: u16,
+}
+
+/// Stored speed of a unit that tells none,
+const NO_SPEED: u16 = u16::MAX;
+/// and of one that only says that it moves.
+const MOVES: u16 = u16::MAX - 1;
+const MAX_SPEED: u16 = u16::MAX - 2;
+
+type Stored = (u32, u16, u16, i32, i32, u16, u16);
+
+impl From<Stored> for Fix {
+    fn from((seconds, millis, sigma, lat, lon, speed, clock): Stored) -> Self {
+        Self { seconds, millis, sigma, lat, lon, speed, clock }
+    }
+}
+
+impl From<Fix> for Stored {
+    fn from(f: Fix) -> Self {
+        (f.seconds, f.millis, f.sigma, f.lat, f.lon, f.speed, f.clock)
+    }
 }
 
 impl Fix {
-    /// `sigma` in metres, `speed` in m/s.
-    pub(super) fn new(at: UnixMillis, p: Position, sigma: f64, speed: Option<f64>, moving: Option<bool>, clock_s: u16) -> Self {
-        let speed = speed.filter(|v| v.is_finite() && *v >= 0.0);
-        Self {
-            at,
+    /// `sigma` in metres, `speed` in m/s, `clock` in seconds. Motion is a speed of at least [`MOTION_MPS`].
+    pub(super) fn new(at: UnixMillis, p: Position, sigma: f64, speed: Option<f64>, moving: Option<bool>, clock: u16) -> Self {
+        let moves = moving == Some(true);
+        let in_cm = |v: f64| ((if moves { v.max(MOTION_MPS) } else { v }) * 100.0).round().min(f64::from(MAX_SPEED)) as u16;
+        let unknown = if moves { MOVES } else { NO_SPEED };
+        let speed = speed.filter(|v| v.is_finite() && *v >= 0.0).map_or(unknown, in_cm);
+        let fix = Self {
+            seconds: 0,
+            millis: 0,
+            sigma: (sigma * 10.0).round() as u16,
             lat: (p.lat * 1e7).round() as i32,
             lon: (p.lon * 1e7).round() as i32,
-            sigma_dm: (sigma * 10.0).round() as u16,
-            speed_cm: speed.map_or(NO_SPEED, |v| (v * 100.0).round().min(f64::from(NO_SPEED - 1)) as u16),
-            clock_s,
-            motion: moving == Some(true) || speed.is_some_and(|v| v >= MOTION_MPS),
-        }
+            speed,
+            clock,
+        };
+        fix.with_time(at, clock)
+    }
+
+    /// The same fix at another time. Times that cannot be stored become the nearest that can.
+    pub(super) fn with_time(self, at: UnixMillis, clock: u16) -> Self {
+        let at = at.0.clamp(0, i64::from(u32::MAX) * 1000 + 999);
+        Self { seconds: (at / 1000) as u32, millis: (at % 1000) as u16, clock, ..self }
+    }
+
+    /// Event time; the receive time where the unit's own was in the future.
+    pub(super) fn at(&self) -> UnixMillis {
+        UnixMillis(i64::from(self.seconds) * 1000 + i64::from(self.millis))
+    }
+
+    /// How far the unit's clock may be off, in seconds.
+    pub(super) fn clock_s(&self) -> u16 {
+        self.clock
+    }
+
+    /// Whether the unit claims to move.
+    pub(super) fn moves(&self) -> bool {
+        self.speed != NO_SPEED && f64::from(self.speed) >= MOTION_MPS * 100.0
     }
 
     pub(super) fn position(&self) -> Position {
@@ -77,7 +122,7 @@ impl Fix {
 
     /// Position error in metres.
     pub(super) fn sigma(&self) -> f64 {
-        f64::from(self.sigma_dm) * 0.1
+        f64::from(self.sigma) * 0.1
     }
 
     pub(super) fn same_coordinates(&self, other: &Self) -> bool {
@@ -95,7 +140,7 @@ impl Fix {
     }
 
     fn speed(&self) -> Option<f64> {
-        (self.speed_cm != NO_SPEED).then(|| f64::from(self.speed_cm) * 0.01)
+        (self.speed <= MAX_SPEED).then(|| f64::from(self.speed) * 0.01)
     }
 
     fn same_place(&self, other: &Self) -> bool {
@@ -105,7 +150,7 @@ impl Fix {
 
     /// Both stand at one place and say nothing else.
     fn stands_with(&self, other: &Self) -> bool {
-        !self.motion && !other.motion && self.same_place(other)
+        !self.moves() && !other.moves() && self.same_place(other)
     }
 
     /// To `other`, in 1e-7 degrees north and east, the short way around.
@@ -171,13 +216,13 @@ impl History {
     }
 
     pub fn get(&self, at: UnixMillis) -> Option<&Fix> {
-        self.fixes.get(self.index(at)).filter(|f| f.at == at)
+        self.fixes.get(self.index(at)).filter(|f| f.at() == at)
     }
 
     /// The fixes on either side of a time, which itself does not count.
     pub fn neighbours(&self, at: UnixMillis) -> (Option<&Fix>, Option<&Fix>) {
         let index = self.index(at);
-        let after = if self.fixes.get(index).is_some_and(|f| f.at == at) { index + 1 } else { index };
+        let after = if self.fixes.get(index).is_some_and(|f| f.at() == at) { index + 1 } else { index };
         (index.checked_sub(1).and_then(|i| self.fixes.get(i)), self.fixes.get(after))
     }
 
@@ -186,21 +231,21 @@ impl History {
         if self.fixes.is_full() {
             self.thin();
         }
-        let index = self.index(fix.at);
-        if self.fixes.get(index).is_some_and(|f| f.at == fix.at) || self.fixes.insert(index, fix).is_err() {
+        let index = self.index(fix.at());
+        if self.fixes.get(index).is_some_and(|f| f.at() == fix.at()) || self.fixes.insert(index, fix).is_err() {
             return false;
         }
-        self.note_silence(index, fix.at);
+        self.note_silence(index, fix.at());
         true
     }
 
     pub fn remove(&mut self, at: UnixMillis) {
-        self.fixes.retain(|f| f.at != at);
+        self.fixes.retain(|f| f.at() != at);
     }
 
     /// Drops what lies after a time.
     pub fn truncate(&mut self, at: UnixMillis) {
-        self.fixes.retain(|f| f.at <= at);
+        self.fixes.retain(|f| f.at() <= at);
     }
 
     /// Where the unit was at the time of one of its own fixes.
@@ -210,7 +255,7 @@ impl History {
             sigma: self.sigma_of(fix),
             slack: 0.0,
             speed: fix.speed().unwrap_or_else(|| self.speed_before(fix)),
-            clock: f64::from(fix.clock_s),
+            clock: f64::from(fix.clock_s()),
             bracketed: true,
         }
     }
@@ -219,7 +264,7 @@ impl History {
     pub fn place_at(&self, at: UnixMillis, max_gap_ms: i64) -> Option<Place> {
         let index = self.index(at);
         let after = self.fixes.get(index);
-        if let Some(exact) = after.filter(|f| f.at == at) {
+        if let Some(exact) = after.filter(|f| f.at() == at) {
             return Some(self.place_of(exact));
         }
         let before = index.checked_sub(1).and_then(|i| self.fixes.get(i));
@@ -231,7 +276,7 @@ impl History {
 
     /// Where a tractor that was parked when last heard still is; for it alone, a trailer that sleeps may have been taken.
     pub fn held_at(&self, at: UnixMillis) -> Option<Place> {
-        let newest = self.newest().filter(|f| f.at < at && at.millis_since(f.at) <= HOLD_MS && !f.motion)?;
+        let newest = self.newest().filter(|f| f.at() < at && at.millis_since(f.at()) <= HOLD_MS && !f.moves())?;
         self.stood_ms(newest, PARKED_MS).then(|| Place { bracketed: false, ..self.place_of(newest) })
     }
 
@@ -244,14 +289,14 @@ impl History {
     pub fn is_travelling(&self) -> bool {
         match self.fixes.as_slice() {
             [.., before, newest] => !newest.stands_with(before),
-            [only] => only.motion,
+            [only] => only.moves(),
             [] => false,
         }
     }
 
     /// The highest speed between two times, in m/s.
     pub fn top_speed(&self, from: UnixMillis, to: UnixMillis) -> f64 {
-        let within = self.fixes.iter().filter(|f| f.at >= from && f.at <= to);
+        let within = self.fixes.iter().filter(|f| f.at() >= from && f.at() <= to);
         within.map(|f| f.speed().unwrap_or_else(|| self.speed_before(f))).fold(0.0, f64::max)
     }
 
@@ -262,11 +307,11 @@ impl History {
         let mut legs = self.fixes.get(start..).unwrap_or_default().windows(2);
         legs.any(|leg| {
             let [a, b] = leg else { return false };
-            let gap = b.at.millis_since(a.at);
-            if b.at < from || a.at > to || gap > max_gap_ms {
+            let gap = b.at().millis_since(a.at());
+            if b.at() < from || a.at() > to || gap > max_gap_ms {
                 return false;
             }
-            let share = |t: UnixMillis| (t.millis_since(a.at) as f64 / gap as f64).clamp(0.0, 1.0);
+            let share = |t: UnixMillis| (t.millis_since(a.at()) as f64 / gap as f64).clamp(0.0, 1.0);
             leg_distance(a.towards(b, share(from)), a.towards(b, share(to)), place) <= reach
         })
     }
@@ -276,12 +321,12 @@ impl History {
         let mut kept = Vec::new();
         let mut last: Option<UnixMillis> = None;
         for (back, fix) in self.fixes.iter().rev().enumerate() {
-            let wanted = back < dense || last.is_none_or(|l| l.millis_since(fix.at) >= spacing_ms);
+            let wanted = back < dense || last.is_none_or(|l| l.millis_since(fix.at()) >= spacing_ms);
             if wanted && kept.push(*fix).is_err() {
                 break;
             }
             if wanted {
-                last = Some(fix.at);
+                last = Some(fix.at());
             }
         }
         kept.reverse();
@@ -291,19 +336,19 @@ impl History {
     /// Index of the first fix not older than a time: nearly always one of the last.
     fn index(&self, at: UnixMillis) -> usize {
         match self.fixes.last() {
-            Some(last) if last.at < at => self.fixes.len(),
-            Some(last) if last.at == at => self.fixes.len() - 1,
-            _ => self.fixes.partition_point(|f| f.at < at),
+            Some(last) if last.at() < at => self.fixes.len(),
+            Some(last) if last.at() == at => self.fixes.len() - 1,
+            _ => self.fixes.partition_point(|f| f.at() < at),
         }
     }
 
     fn between(&self, a: &Fix, b: &Fix, at: UnixMillis, max_gap_ms: i64) -> Option<Place> {
-        let gap_ms = b.at.millis_since(a.at);
+        let gap_ms = b.at().millis_since(a.at());
         let stands = a.stands_with(b);
         if !stands && gap_ms > max_gap_ms {
             return None;
         }
-        let (gap, tau) = (gap_ms as f64 / 1000.0, at.secs_since(a.at));
+        let (gap, tau) = (gap_ms as f64 / 1000.0, at.secs_since(a.at()));
         let slack = if stands { 0.0 } else { (A_MAX * tau * (gap - tau) / 2.0).min(V_MAX * tau.min(gap - tau)) };
         let speed = match (a.speed(), b.speed()) {
             (Some(a), Some(b)) => a.max(b),
@@ -316,13 +361,13 @@ impl History {
             sigma: self.sigma_of(a).max(self.sigma_of(b)),
             slack,
             speed,
-            clock: f64::from(a.clock_s.max(b.clock_s)),
+            clock: f64::from(a.clock_s().max(b.clock_s())),
             bracketed: true,
         })
     }
 
     fn beside(&self, fix: &Fix, at: UnixMillis) -> Option<Place> {
-        let apart = at.millis_since(fix.at).abs();
+        let apart = at.millis_since(fix.at()).abs();
         let tau = apart as f64 / 1000.0;
         (apart <= NEAR_MS).then(|| {
             let place = self.place_of(fix);
@@ -331,28 +376,28 @@ impl History {
     }
 
     fn sigma_of(&self, fix: &Fix) -> f64 {
-        let cold = self.cold_since.is_some_and(|since| (0..COLD_MS).contains(&fix.at.millis_since(since)));
+        let cold = self.cold_since.is_some_and(|since| (0..COLD_MS).contains(&fix.at().millis_since(since)));
         if cold { fix.sigma() * COLD_FACTOR } else { fix.sigma() }
     }
 
     /// Speed from the places alone.
     fn speed_before(&self, fix: &Fix) -> f64 {
-        let base = UnixMillis(fix.at.0.saturating_sub(SPEED_BASE_MS));
-        let index = self.fixes.partition_point(|f| f.at <= base);
-        let earlier = self.fixes.get(index.saturating_sub(1)).filter(|f| f.at < fix.at);
-        earlier.map_or(0.0, |f| f.distance(fix) / fix.at.secs_since(f.at))
+        let base = UnixMillis(fix.at().0.saturating_sub(SPEED_BASE_MS));
+        let index = self.fixes.partition_point(|f| f.at() <= base);
+        let earlier = self.fixes.get(index.saturating_sub(1)).filter(|f| f.at() < fix.at());
+        earlier.map_or(0.0, |f| f.distance(fix) / fix.at().secs_since(f.at()))
     }
 
     /// Whether the unit had stood at least that long where it was at `fix`, its newest.
     fn stood_ms(&self, fix: &Fix, ms: i64) -> bool {
         let standing = self.fixes.iter().rev().take_while(|f| f.stands_with(fix));
-        standing.into_iter().any(|f| fix.at.millis_since(f.at) >= ms)
+        standing.into_iter().any(|f| fix.at().millis_since(f.at()) >= ms)
     }
 
     /// A fix after a long silence starts the receiver cold; one that fills the silence moves that start.
     fn note_silence(&mut self, index: usize, at: UnixMillis) {
         let silent =
-            index.checked_sub(1).and_then(|i| self.fixes.get(i)).is_some_and(|before| at.millis_since(before.at) > SILENCE_MS);
+            index.checked_sub(1).and_then(|i| self.fixes.get(i)).is_some_and(|before| at.millis_since(before.at()) > SILENCE_MS);
         match self.cold_since {
             Some(since) if at < since => {
                 if since.millis_since(at) <= SILENCE_MS {
@@ -373,7 +418,7 @@ impl History {
         for (i, fix) in self.fixes.iter().enumerate() {
             let redundant = i < dense_from
                 && kept.last().zip(self.fixes.get(i + 1)).is_some_and(|(last, next)| {
-                    next.at.millis_since(last.at) <= THINNED_GAP_MS || (last.stands_with(fix) && last.stands_with(next))
+                    next.at().millis_since(last.at()) <= THINNED_GAP_MS || (last.stands_with(fix) && last.stands_with(next))
                 });
             if !redundant {
                 let _ = kept.push(*fix);
@@ -403,4 +448,94 @@ fn leg_distance(a: Position, b: Position, place: Position) -> f64 {
     let length = dx * dx + dy * dy;
     let along = if length > 0.0 { (-(ax * dx + ay * dy) / length).clamp(0.0, 1.0) } else { 0.0 };
     (ax + along * dx).hypot(ay + along * dy)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DEGREE_M: f64 = 111_195.08;
+
+    fn north(metres: f64) -> Position {
+        Position { lat: 50.0 + metres / DEGREE_M, lon: 179.9999 }
+    }
+
+    fn fix(second: i64, metres: f64, speed: Option<f64>) -> Fix {
+        Fix::new(UnixMillis(second * 1000), north(metres), 8.0, speed, None, 2)
+    }
+
+    fn history(fixes: impl IntoIterator<Item = Fix>) -> History {
+        let mut history = History::default();
+        for fix in fixes {
+            history.insert(fix);
+        }
+        history
+    }
+
+    fn at(history: &History, second: i64) -> Option<Place> {
+        history.place_at(UnixMillis(second * 1000), 600_000)
+    }
+
+    #[test]
+    fn a_fix_keeps_what_it_was_given() {
+        let given =
+            Fix::new(UnixMillis(1_763_569_135_250), Position { lat: -33.5, lon: -179.9 }, 12.5, Some(3.0), Some(false), 600);
+        let stored: Fix = serde_json::from_str(&serde_json::to_string(&given).unwrap()).unwrap();
+        assert_eq!(stored, given);
+        assert_eq!(stored.at(), UnixMillis(1_763_569_135_250));
+        assert!(stored.position().distance(Position { lat: -33.5, lon: -179.9 }).0 < 0.02);
+        assert_eq!((stored.sigma(), stored.speed(), stored.moves(), stored.clock), (12.5, Some(3.0), true, 600));
+        let moves = |speed, moving| Fix::new(UnixMillis(0), north(0.0), 8.0, speed, moving, 2).moves();
+        assert!(moves(None, Some(true)) && moves(Some(0.0), Some(true)) && moves(Some(1.5), None));
+        assert!(!moves(None, None) && !moves(None, Some(false)) && !moves(Some(1.4), None));
+        assert_eq!(size_of::<Fix>(), 20);
+    }
+
+    #[test]
+    fn a_quarter_of_an_hour_of_a_1_hz_track_stays_good() {
+        let wave = |s: i64| 20.0 * s as f64 + 30.0 * (s as f64 / 20.0).sin();
+        let track = history((0..3_600).map(|s| fix(s, wave(s), Some(20.0))));
+        for second in 3_600 - 900..3_599 {
+            let place = at(&track, second).unwrap();
+            assert!(place.slack <= 60.1, "{second}: {}", place.slack);
+            assert!(place.position.distance(north(wave(second))).0 <= place.slack + 0.1, "{second}");
+        }
+    }
+
+    #[test]
+    fn a_gap_is_interpolated_with_its_bound_or_not_at_all() {
+        let moving = history([fix(0, 0.0, Some(20.0)), fix(60, 1_200.0, Some(20.0))]);
+        let middle = at(&moving, 30).unwrap();
+        assert!(middle.position.distance(north(600.0)).0 < 0.1);
+        assert!((middle.slack - 540.0).abs() < 0.1);
+        assert!(at(&history([fix(0, 0.0, Some(20.0)), fix(700, 9_000.0, Some(20.0))]), 300).is_none());
+        let parked = history([fix(0, 0.0, Some(0.0)), fix(40_000, 20.0, Some(0.0))]);
+        assert_eq!(at(&parked, 20_000).unwrap().slack, 0.0);
+        assert!(at(&parked, 40_004).is_some() && at(&parked, 40_006).is_none());
+        assert_eq!(at(&parked, 40_006).map(|p| p.bracketed), None);
+        assert_eq!(parked.held_at(UnixMillis(40_006_000)).map(|p| p.bracketed), Some(false));
+        assert!(parked.held_at(UnixMillis(50_000_000)).is_none(), "after two hours nothing is held");
+        assert!(moving.held_at(UnixMillis(66_000)).is_none(), "what moved is not held");
+    }
+
+    #[test]
+    fn a_receiver_that_was_silent_starts_cold_unless_the_silence_is_filled() {
+        let mut track = history([fix(0, 0.0, None), fix(1_000, 0.0, None), fix(1_059, 0.0, None), fix(1_060, 0.0, None)]);
+        let sigma = |h: &History, s| at(h, s).unwrap().sigma;
+        assert_eq!([0, 1_000, 1_059, 1_060].map(|s| sigma(&track, s)), [8.0, 24.0, 24.0, 8.0]);
+        track.insert(fix(500, 0.0, None));
+        assert_eq!(sigma(&track, 1_000), 8.0);
+    }
+
+    #[test]
+    fn a_track_passes_a_place_only_while_it_does() {
+        let track = history((0..=30).map(|n| fix(n * 10, n as f64 * 200.0, None)));
+        let passes = |metres, from: i64, to: i64| {
+            track.passes(north(metres), 60.0, UnixMillis(from * 1000), UnixMillis(to * 1000), 600_000)
+        };
+        assert!(passes(3_000.0, 100, 200));
+        assert!(!passes(3_000.0, 0, 140), "it comes there at 150 s");
+        assert!(!passes(3_000.0, 160, 300), "it was there at 150 s");
+        assert!(!passes(-100.0, 0, 300));
+    }
 }

@@ -129,21 +129,21 @@ impl Pair {
             Side::Trailer => (trailer, tractor, super::history::NEAR_MS),
         };
         let (before, after) = own.neighbours(at);
-        let from = before.map_or(UnixMillis(at.0.saturating_sub(super::history::NEAR_MS)), |f| f.at);
-        let to = after.map_or(UnixMillis(at.0.saturating_add(beyond_ms)), |f| f.at);
+        let from = before.map_or(UnixMillis(at.0.saturating_sub(super::history::NEAR_MS)), Fix::at);
+        let to = after.map_or(UnixMillis(at.0.saturating_add(beyond_ms)), Fix::at);
         let others = other.fixes();
         let mut own_fix = own.get(at);
-        for fix in others.get(others.partition_point(|f| f.at <= from)..).unwrap_or_default() {
-            if fix.at > to {
+        for fix in others.get(others.partition_point(|f| f.at() <= from)..).unwrap_or_default() {
+            if fix.at() > to {
                 break;
             }
-            if let Some(own) = own_fix.take_if(|own| own.at < fix.at) {
-                self.take_sample(own.at, Sample::at_fix(side, own, tractor, trailer, scene.limits), scene, out);
+            if let Some(own) = own_fix.take_if(|own| own.at() < fix.at()) {
+                self.take_sample(own.at(), Sample::at_fix(side, own, tractor, trailer, scene.limits), scene, out);
             }
-            self.take_sample(fix.at, Sample::at_fix(side.other(), fix, tractor, trailer, scene.limits), scene, out);
+            self.take_sample(fix.at(), Sample::at_fix(side.other(), fix, tractor, trailer, scene.limits), scene, out);
         }
         if let Some(own) = own_fix {
-            self.take_sample(own.at, Sample::at_fix(side, own, tractor, trailer, scene.limits), scene, out);
+            self.take_sample(own.at(), Sample::at_fix(side, own, tractor, trailer, scene.limits), scene, out);
         }
         match side {
             Side::Tractor => self.watch_silence(at, scene),
@@ -229,14 +229,14 @@ impl Pair {
         let histories = scene.tractor.history.newest().zip(scene.trailer.history.newest());
         let Some((tractor, trailer)) = histories else { return };
         let now = scene.message.now.at;
-        let is_there = now.millis_since(tractor.at) <= scene.limits.max_gap_ms
-            || (now.millis_since(tractor.at) <= HOLD_MS && scene.tractor.history.parked().is_some());
-        let overdue = tractor.at >= due || (scene.message.now.trusted && now >= due && is_there);
-        if !overdue || !scene.is_news(tractor.at) && !is_there || !scene.message.now.trusted || self.ended_before(since) {
+        let is_there = now.millis_since(tractor.at()) <= scene.limits.max_gap_ms
+            || (now.millis_since(tractor.at()) <= HOLD_MS && scene.tractor.history.parked().is_some());
+        let overdue = tractor.at() >= due || (scene.message.now.trusted && now >= due && is_there);
+        if !overdue || !scene.is_news(tractor.at()) && !is_there || !scene.message.now.trusted || self.ended_before(since) {
             return;
         }
         let sample =
-            Sample::of(tractor.at, &scene.tractor.history.place_of(tractor), &last_place(scene, trailer), 0.0, scene.limits);
+            Sample::of(tractor.at(), &scene.tractor.history.place_of(tractor), &last_place(scene, trailer), 0.0, scene.limits);
         let seen = Seen::from(&sample);
         self.away_since = None;
         let episode = seen.episode(since, since, None);
@@ -372,7 +372,7 @@ impl Pair {
             && state.phase == Phase::Watching
             && state.ended.is_some_and(|end| end.millis_since(s.at) <= GRACE_MS);
         if is_evidence && !too_late {
-            state.dwell.put(Apart::from(s));
+            state.dwell.put(Apart::from(s), apart_m);
             let enough = scene.limits.apart_samples.max(THEFT_SAMPLES);
             self.changed |= state.dwell.samples() <= enough && !scene.trailer.is_clock_suspect();
         } else if !state.dwell.is_empty() {
@@ -490,7 +490,7 @@ impl Pair {
             return;
         }
         let (Some(tractor), Some(trailer)) = (scene.tractor.history.newest(), scene.trailer.history.newest()) else { return };
-        if tractor.at != at || trailer.at >= at {
+        if tractor.at() != at || trailer.at() >= at {
             return;
         }
         let place = scene.tractor.history.place_of(tractor);

@@ -41,10 +41,10 @@ impl Sample {
     /// one car, that reads up to 8.6 km apart; at one event time it reads 16 m at most (both measured).
     pub fn at_fix(side: Side, fix: &Fix, tractor: &History, trailer: &History, limits: &Limits) -> Option<Self> {
         let (a, b) = match side {
-            Side::Tractor => (tractor.place_of(fix), trailer.place_at(fix.at, limits.max_gap_ms)?),
+            Side::Tractor => (tractor.place_of(fix), trailer.place_at(fix.at(), limits.max_gap_ms)?),
             Side::Trailer => {
-                let held = || tractor.held_at(fix.at);
-                (tractor.place_at(fix.at, limits.max_gap_ms).or_else(held)?, trailer.place_of(fix))
+                let held = || tractor.held_at(fix.at());
+                (tractor.place_at(fix.at(), limits.max_gap_ms).or_else(held)?, trailer.place_of(fix))
             }
         };
         let clock = a.clock.max(b.clock);
@@ -52,10 +52,10 @@ impl Sample {
         if clock > f64::from(CLOCK_S) {
             // With a clock in doubt it counts how fast either was at any time that this may really have been.
             let reach = (clock * 1000.0) as i64;
-            let (from, to) = (UnixMillis(fix.at.0.saturating_sub(reach)), UnixMillis(fix.at.0.saturating_add(reach)));
+            let (from, to) = (UnixMillis(fix.at().0.saturating_sub(reach)), UnixMillis(fix.at().0.saturating_add(reach)));
             speed = speed.max(tractor.top_speed(from, to)).max(trailer.top_speed(from, to));
         }
-        Some(Self::of(fix.at, &a, &b, clock * speed, limits))
+        Some(Self::of(fix.at(), &a, &b, clock * speed, limits))
     }
 
     pub fn of(at: UnixMillis, tractor: &Place, trailer: &Place, clock_m: f64, limits: &Limits) -> Self {

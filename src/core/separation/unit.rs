@@ -19,7 +19,7 @@ pub(super) const SILENT_INTERVALS: i64 = 3;
 /// A parked one after a day: trackers send as little as one heartbeat in 24 h (vendors' documents).
 const PARKED_SILENT_MS: i64 = 25 * 3_600_000;
 
-/// 2.5 kB, most of it the history.
+/// 2.2 kB, most of it the history.
 #[derive(Debug)]
 pub(super) struct Unit {
     pub id: UnitId,
@@ -97,7 +97,29 @@ impl Unit {
     }
 
     pub fn is_clock_suspect(&self) -> bool {
-        let newest = self.history.newest().map(|f| f.at);
+        let newest = self.history.newest().map(|f| f.at());
         self.suspect_since.is_some_and(|since| newest.is_none_or(|n| n.millis_since(since) <= SUSPECT_MS))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn twenty_thousand_units_fit_a_gateway() {
+        assert!(size_of::<Unit>() <= 2_304, "{}", size_of::<Unit>());
+        assert!(size_of::<super::super::pair::Pair>() <= 704, "{}", size_of::<super::super::pair::Pair>());
+    }
+
+    #[test]
+    fn three_vetoes_at_three_times_make_a_clock_suspect_for_a_day() {
+        let mut unit = Unit::new(UnitId::new("R-1").unwrap(), UnixMillis(0));
+        for at in [1_000, 2_000, 2_000, 2_000] {
+            unit.veto(UnixMillis(at));
+            assert!(!unit.is_clock_suspect());
+        }
+        unit.veto(UnixMillis(3_000));
+        assert!(unit.is_clock_suspect());
     }
 }
