@@ -138,12 +138,12 @@ impl Pair {
                 break;
             }
             if let Some(own) = own_fix.take_if(|own| own.at() < fix.at()) {
-                self.take_sample(own.at(), Sample::at_fix(side, own, tractor, trailer, scene.limits), scene, out);
+                self.take_sample(own.at(), Sample::at_fix(side, own, scene.tractor, scene.trailer, scene.limits), scene, out);
             }
-            self.take_sample(fix.at(), Sample::at_fix(side.other(), fix, tractor, trailer, scene.limits), scene, out);
+            self.take_sample(fix.at(), Sample::at_fix(side.other(), fix, scene.tractor, scene.trailer, scene.limits), scene, out);
         }
         if let Some(own) = own_fix {
-            self.take_sample(own.at(), Sample::at_fix(side, own, tractor, trailer, scene.limits), scene, out);
+            self.take_sample(own.at(), Sample::at_fix(side, own, scene.tractor, scene.trailer, scene.limits), scene, out);
         }
         match side {
             Side::Tractor => self.watch_silence(at, scene),
@@ -232,7 +232,9 @@ impl Pair {
         let is_there = now.millis_since(tractor.at()) <= scene.limits.max_gap_ms
             || (now.millis_since(tractor.at()) <= HOLD_MS && scene.tractor.history.parked().is_some());
         let overdue = tractor.at() >= due || (scene.message.now.trusted && now >= due && is_there);
-        if !overdue || !scene.is_news(tractor.at()) && !is_there || !scene.message.now.trusted || self.ended_before(since) {
+        // While the tractor's backlog drains, the trailer's may be on its way too.
+        let is_live = scene.message.now.trusted && !scene.tractor.is_late;
+        if !overdue || !scene.is_news(tractor.at()) && !is_there || !is_live || self.ended_before(since) {
             return;
         }
         let sample =
