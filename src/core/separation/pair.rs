@@ -1,7 +1,7 @@
 //! One tractor and one of its trailers: from samples to findings.
 //!
 //! *Joined* once two together samples lie far enough apart in time. From then on apart samples newer than the last
-//! together sample gather as evidence ([`Dwell`]), and enough of it is a violation, unless the assignment had ended, the
+//! together sample gather as evidence ([`super::dwell`]), and enough of it is a violation, unless the assignment had ended, the
 //! trailer stands where it may be dropped, or the same-path rule explains it by a wrong clock.
 
 use std::collections::VecDeque;
