@@ -1,7 +1,7 @@
 //! `gladhand calls`: the queue, and what can be done to it.
 
 use core::time::Duration;
-use std::io::Read;
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
@@ -11,12 +11,15 @@ use super::daemon::Where;
 use super::table::{self, field, list, span_field, table};
 use super::{Failure, Outcome, load};
 use crate::api::client::segment;
+use crate::core::calls::Call;
 use crate::core::calls::prompt::{Audience, PromptInput, prompt};
+use crate::core::calls::queue::Denied;
 use crate::core::calls::request::{BatchCallRequest, DriverData, MAX_PAYLOAD, Rules, Text, ViolationDetail, Violations, accept};
 use crate::core::calls::settings::Settings;
 use crate::core::id::CallSid;
 use crate::core::time::duration;
 use crate::host::clock::Clock;
+use crate::store::{Opened, Store};
 
 /// `gladhand calls`.
 #[derive(Debug, clap::Args)]
@@ -104,11 +107,21 @@ struct RequestArgs {
 pub(super) fn run(config: &Path, args: &Args) -> Outcome {
     match &args.command {
         Command::List { place, all, json } => {
-            let calls = place.daemon(config)?.get(if *all { "/calls?all=true" } else { "/calls" })?;
+            let path = if *all { "/calls?all=true" } else { "/calls" };
+            let calls = place.daemon(config)?.get_or(path, |dir| {
+                let (calls, now) = (stored(dir)?, Clock::new(None).now().wall);
+                let calls = calls.iter().filter(|call| *all || !call.state.is_final());
+                Ok(json!({ "calls": calls.map(|call| call.listing(now)).collect::<Vec<_>>() }))
+            })?;
             Ok(if *json { table::json(&calls) } else { listing(&calls) })
         }
         Command::Show { one, json } => {
-            let call = one.place.daemon(config)?.get(&one.path(""))?;
+            let call = one.place.daemon(config)?.get_or(&one.path(""), |dir| {
+                let calls = stored(dir)?;
+                let call = calls.iter().find(|call| call.call_sid == one.call_sid);
+                let call = call.ok_or_else(|| Failure::Failed(Denied::NoSuchCall.to_string()))?;
+                Ok(call.listing(Clock::new(None).now().wall))
+            })?;
             Ok(if *json { table::json(&call) } else { details(&call) })
         }
         Command::Cancel(one) => order(config, one, "/cancel"),
@@ -121,6 +134,23 @@ impl One {
     fn path(&self, order: &str) -> String {
         format!("/calls/{}{order}", segment(&self.call_sid))
     }
+}
+
+/// The calls of a daemon that is stopped, newest first.
+fn stored(dir: &Path) -> Result<Vec<Call>, Failure> {
+    let Opened { entries, notes, .. } = Store::open(dir).map_err(|why| Failure::Failed(why.to_string()))?;
+    for note in notes {
+        // Not on standard output, which may be read by a program; nobody may read this at all.
+        let _unread = writeln!(io::stderr(), "gladhand: store: {note}");
+    }
+    let mut calls = Vec::new();
+    for entry in entries.iter().filter(|entry| entry.key.starts_with("call/")) {
+        let call: Call =
+            serde_json::from_slice(&entry.bytes).map_err(|_| Failure::Failed(format!("{} cannot be read", entry.key)))?;
+        calls.push(call);
+    }
+    calls.sort_by_key(|call| core::cmp::Reverse(call.order));
+    Ok(calls)
 }
 
 fn order(config: &Path, one: &One, order: &str) -> Outcome {

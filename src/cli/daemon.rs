@@ -23,22 +23,33 @@ pub(super) struct Where {
 #[derive(Debug)]
 pub(super) struct Daemon {
     socket: PathBuf,
+    /// Known when the configuration was read.
+    state_dir: Option<PathBuf>,
 }
 
 impl Where {
     /// The configuration is read only when the socket is not named.
     pub(super) fn daemon(&self, config: &Path) -> Result<Daemon, Failure> {
-        let socket = match &self.socket {
-            Some(socket) => socket.clone(),
-            None => load(config)?.api.socket,
-        };
-        Ok(Daemon { socket })
+        if let Some(socket) = &self.socket {
+            return Ok(Daemon { socket: socket.clone(), state_dir: None });
+        }
+        let config = load(config)?;
+        Ok(Daemon { socket: config.api.socket, state_dir: Some(config.gateway.state_dir) })
     }
 }
 
 impl Daemon {
     pub(super) fn get(&self, path: &str) -> Result<Value, Failure> {
         self.ask("GET", path, &[], Duration::ZERO).map_err(failed).and_then(accepted)
+    }
+
+    /// As [`Self::get`]; when the daemon is stopped, what `stored` finds in its state directory.
+    pub(super) fn get_or(&self, path: &str, stored: impl FnOnce(&Path) -> Result<Value, Failure>) -> Result<Value, Failure> {
+        match (self.ask("GET", path, &[], Duration::ZERO), &self.state_dir) {
+            // Without a directory there is nothing to be read, and none is to be made by looking.
+            (Err(ClientError::NotRunning(_)), Some(state_dir)) if state_dir.is_dir() => stored(state_dir),
+            (answer, _) => answer.map_err(failed).and_then(accepted),
+        }
     }
 
     /// `wait` is how long the daemon was asked to wait before it answers.

@@ -65,7 +65,7 @@ impl Machine {
         let assignment: Assignment = if payload.is_empty() {
             Assignment { tractor, trailers: heapless::Vec::new(), driver: None, dispatcher: None, since: None }
         } else {
-            let assignment: Assignment = serde_json::from_slice(payload).map_err(|why| clip(&why.to_string(), 200))?;
+            let assignment: Assignment = serde_json::from_slice(payload).map_err(|why| unreadable(&why))?;
             if assignment.tractor != tractor {
                 return Err(format!("it names {} inside", assignment.tractor));
             }
@@ -91,7 +91,7 @@ impl Machine {
             if payload.len() > MAX_ZONES {
                 return Err(format!("{} bytes of zones are more than the {MAX_ZONES} that are kept", payload.len()));
             }
-            Some(serde_json::from_slice(payload).map_err(|why| clip(&why.to_string(), 200))?)
+            Some(serde_json::from_slice(payload).map_err(|why| unreadable(&why))?)
         };
         self.book.set_zones(zones.clone());
         match &zones {
@@ -139,6 +139,15 @@ impl Machine {
                 self.forget(request_key(&fingerprint));
             }
         }
+    }
+}
+
+/// What is wrong with a JSON text. What stands in it is not repeated: it may be a telephone number.
+fn unreadable(why: &serde_json::Error) -> String {
+    let said = why.to_string();
+    match said.rsplit_once(", expected ") {
+        Some((found, expected)) if found.starts_with("invalid ") => clip(&format!("wrong type, expected {expected}"), 200),
+        Some(_) | None => clip(&said, 200),
     }
 }
 

@@ -1,0 +1,88 @@
+//! At the loudest log level, through calls placed, refused and asked for, neither the API key nor a whole telephone number is
+//! written anywhere but where it has to be: the key nowhere, numbers in the store.
+
+#[path = "common/daemon.rs"]
+mod daemon;
+
+use daemon::{Gateway, Heard, REJECTED, REQUEST, Setup};
+use gladhand::standin::{self, Fault, Reply};
+
+/// The driver's, the dispatcher's, and the one that requests name.
+const NUMBERS: [&str; 3] = ["2125550103", "2125550199", "2125550155"];
+
+#[tokio::test]
+async fn no_key_and_no_number_gets_out() {
+    let mut gateway = Gateway::start(Setup { level: "trace", ..Setup::default() }).await;
+    // A vendor that repeats in its refusal what it was sent.
+    let words = format!("xi-api-key {} may not call +12125550103", standin::KEY);
+    gateway.vendor.set_faults([
+        Fault::status(429, "busy"),
+        Fault::new(Reply::Refused(words.clone())),
+        Fault::status(422, &words),
+    ]);
+    gateway.play().await;
+    let failed = gateway.watch.message("the call to be refused", |said| said.call("failed")).await;
+    assert!(failed.text("/reason").contains("may not call"), "{}", failed.json);
+    let ours = [
+        (REQUEST, r#"{"drivers":[{"driverId":"DR8","phoneNumber":"212 555 0155"}]}"#),
+        (REQUEST, r#"{"drivers":[{"driverId":"DR8","phoneNumber":"+12125550155"}]}"#),
+        (REQUEST, r#"{"drivers":[{"driverId":"DR8","phoneNumber":"+12125550155 ext 2"}]}"#),
+        (REQUEST, r#"{"drivers":"+12125550155"}"#),
+        ("gladhand/assignments/T-103", r#"{"tractor":"T-103","driver":"+12125550155"}"#),
+        ("gladhand/assignments/T-103", r#"{"tractor":"T-103","driver":{"id":"D","phone":"+12125550155x"}}"#),
+        ("gladhand/assignments/T-9", r#"{"tractor":"T-9","trailer":"R-9","driver":{"id":"D","phone":"+12125550155"}}"#),
+        ("gladhand/zones", r#""+12125550155""#),
+        ("gladhand/violations/T-103/acknowledge", r#"{"by":5,"minutes":"+12125550155"}"#),
+        ("fleet/T-103/telemetry", r#"{"unit":"T-103","ts":"+12125550155","lat":1,"lon":1}"#),
+    ];
+    for (topic, payload) in ours {
+        gateway.watch.publish(topic, payload, false).await;
+    }
+    gateway.settle().await;
+    gateway.watch.message("a request to be placed", |said| said.call("placed") && said.is("/driver/id", "DR8")).await;
+    let placed = |said: &Heard| said.call("concluded") && said.is("/driver/id", "DR8");
+    gateway.watch.message("a call to end", placed).await;
+    assert_eq!(gateway.watch.count(|said| said.topic == REJECTED), 3);
+
+    let mut said = Vec::new();
+    let sid = failed.text("/call_sid").to_owned();
+    for args in [&["status"][..], &["calls", "list", "--all"], &["calls", "show", &sid], &["violations", "list"], &["roster"]] {
+        for json in [&[][..], &["--json"]] {
+            let (code, out, err) = gateway.cli(&[args, json].concat()).await;
+            assert_eq!(code, Some(0), "{args:?} {err}");
+            said.push((args.join(" "), out + &err));
+        }
+    }
+    let (_, out, err) = gateway.cli(&["calls", "retry", &sid]).await;
+    said.push(("calls retry".to_owned(), out + &err));
+    for args in [&["check"][..], &["check", "--print"], &["check", "--offline"]] {
+        let (_, out, err) = gateway.cli(args).await;
+        said.push((args.join(" "), out + &err));
+    }
+    gateway.watch.message("the retried call", |said| said.call("placed") && said.is("/driver/id", "DR103")).await;
+    gateway.signal("HUP").await;
+    gateway.stop().await;
+
+    said.push(("the log".to_owned(), gateway.log()));
+    gateway.watch.drain();
+    // All but what this test itself has published.
+    let from_it = |heard: &&Heard| {
+        !heard.topic.starts_with("fleet/")
+            && !ours.iter().any(|(topic, payload)| heard.topic == *topic && heard.payload == payload.as_bytes())
+    };
+    for heard in gateway.watch.heard.iter().filter(from_it) {
+        said.push((heard.topic.clone(), String::from_utf8_lossy(&heard.payload).into_owned()));
+    }
+    assert!(said.len() > 30 && gateway.log().contains("DEBUG"), "{} things were said", said.len());
+    for (place, words) in &said {
+        let digits: String = words.chars().filter(|c| !matches!(c, ' ' | '-' | '(' | ')' | '.')).collect();
+        assert!(!words.contains(standin::KEY), "the key stands in {place}: {words}");
+        for number in NUMBERS {
+            assert!(!digits.contains(number), "a number stands in {place}: {words}");
+        }
+    }
+    for (path, bytes) in gateway.files() {
+        let key = standin::KEY.as_bytes();
+        assert!(!bytes.windows(key.len()).any(|window| window == key), "the key stands in {}", path.display());
+    }
+}
