@@ -7,7 +7,7 @@ use std::fs;
 
 use daemon::{Gateway, REQUEST, Setup};
 use gladhand::store::Store;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 #[tokio::test]
 async fn the_store_tells_what_the_daemon_told() {

@@ -595,10 +595,15 @@ pub(super) fn finding(
         at: e.at,
         received,
         decided_by,
-        distance_m: e.distance_m,
-        uncertainty_m: e.uncertainty_m,
+        distance_m: decimetres(e.distance_m),
+        uncertainty_m: decimetres(e.uncertainty_m),
         position: e.position,
     }
+}
+
+/// As exact as anybody can use.
+fn decimetres(m: Metres) -> Metres {
+    Metres((m.0 * 10.0).round() / 10.0)
 }
 
 /// `V-T-001-R-001-1763569135`: the same evidence has the same name, also when it is seen again after a restart.
