@@ -7,13 +7,13 @@ SUDO   := $(if $(filter 0,$(shell id -u)),,sudo)
 
 export CARGO_TARGET_DIR := $(TARGET)
 
-.PHONY: help demo test lint docs ci nightly bench deps sdk clean
+.PHONY: help demo test lint docs ci deps sdk clean
 
 help: ## what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: deps ## one machine, no account: from a trailer left behind to one phone call
-	$(CARGO) run --quiet --locked -- demo
+	$(CARGO) run --locked -- demo
 
 test: deps sdk ## every test: unit, property, integration, the vendor's own SDK
 	@tests/summary $(CARGO) test --locked --no-fail-fast

@@ -2,6 +2,8 @@
 //! away, busy, refuses or loses its answer, and messages that come again. In each of them the separation rings its driver
 //! exactly once, or the call's state says why not.
 
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a simulation stops at the first surprise")]
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 

@@ -23,7 +23,7 @@ pub enum Ask {
     Call(CallSid),
     /// Cancel a call that is not placed yet.
     Cancel(CallSid),
-    /// Place a call that failed, expired or was cancelled once more.
+    /// Owe a call that is over, or of unknown outcome, once more, as a new one.
     Retry(CallSid),
     /// A `BatchCallRequest`, as received.
     Request {

@@ -52,9 +52,9 @@ pub enum Status {
 /// See [`Health::telemetry`].
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Telemetry {
-    /// Units that have been heard of.
+    /// Units that are assigned.
     pub units: u64,
-    /// Units of the roster that have fallen silent.
+    /// Of these, units that have fallen silent.
     pub stale: u64,
     /// Seconds since the last message; absent before the first.
     pub age_s: Option<u64>,

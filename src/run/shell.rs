@@ -234,7 +234,10 @@ impl Shell {
                 info!("broker: subscribed{}", if self.session_present { "" } else { ", in a new session" });
                 self.machine.handle(Input::LinkUp { session_present: self.session_present }, now);
             }
-            LinkEvent::SubscriptionRefused { filter, .. } => error!("broker: it refuses the subscription to {filter}"),
+            LinkEvent::SubscriptionRefused { filter, .. } => {
+                error!("broker: it refuses the subscription to {filter}");
+                self.machine.handle(Input::SubscriptionRefused(filter), now);
+            }
             LinkEvent::Disconnected { reason, .. } => {
                 warn!("broker: {reason}");
                 self.machine.handle(Input::LinkDown(reason), now);

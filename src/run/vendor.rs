@@ -58,34 +58,40 @@ impl Vendor {
 
     /// One POST.
     pub fn dial(&self, order: Box<Order>) {
-        self.perform(async move |client| Answered::Dialed(order.call_sid.clone(), client.place(&order).await));
+        let lost = Answered::Dialed(order.call_sid.clone(), Verdict::Unknown("the attempt broke off inside gladhand".to_owned()));
+        self.perform(lost, async move |client| Answered::Dialed(order.call_sid.clone(), client.place(&order).await));
     }
 
     /// How a conversation stands.
     pub fn ask_conversation(&self, call_sid: CallSid, conversation_id: String) {
-        self.perform(async move |client| Answered::Conversation(call_sid, client.conversation(&conversation_id).await));
+        let lost = Answered::Conversation(call_sid.clone(), Err(AskError::Transient("broke off".to_owned())));
+        self.perform(lost, async move |client| Answered::Conversation(call_sid, client.conversation(&conversation_id).await));
     }
 
     /// Whether the vendor can be reached.
     pub fn probe_uplink(&self) {
-        self.perform(async |client| Answered::Uplink(client.reach().await.is_ok()));
+        self.perform(Answered::Uplink(false), async |client| Answered::Uplink(client.reach().await.is_ok()));
     }
 
     /// Whether the vendor accepts the account.
     pub fn probe_account(&self) {
-        self.perform(async |client| Answered::Account(client.conversations(&ListQuery::default()).await.is_ok()));
+        self.perform(Answered::Account(false), async |client| {
+            Answered::Account(client.conversations(&ListQuery::default()).await.is_ok())
+        });
     }
 
-    fn perform<F>(&self, work: impl FnOnce(Client) -> F)
+    /// Every question gets its answer: `lost` when the work panics.
+    fn perform<F>(&self, lost: Answered, work: impl FnOnce(Client) -> F)
     where
         F: Future<Output = Answered> + Send + 'static,
     {
         // The core holds every call while there is no client.
         let Ok(client) = &self.client else { return };
         let (sender, work) = (self.sender.clone(), work(client.clone()));
+        let work = tokio::spawn(work);
         tokio::spawn(async move {
             // The receiver is gone only when the daemon stops; an attempt then is unknown at the next start.
-            drop(sender.send(work.await));
+            drop(sender.send(work.await.unwrap_or(lost)));
         });
     }
 }

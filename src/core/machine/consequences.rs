@@ -84,6 +84,7 @@ impl Machine {
         }
         let dispatcher = self.book.dispatcher(&finding.tractor).cloned();
         let driver = self.book.assignment(&finding.tractor).and_then(|(a, _)| a.driver.clone());
+        let audience = if driver.is_some() { Audience::Driver } else { Audience::Dispatcher { driver_name: "" } };
         let driver = driver.or_else(|| {
             dispatcher.as_ref().and_then(|d| {
                 Some(Driver { id: DriverId::new("dispatcher").ok()?, name: d.name.clone(), phone: d.phone.clone() })
@@ -94,7 +95,7 @@ impl Machine {
             self.warn(format!("{} of {} and {}: the roster names nobody to call", kind, finding.tractor, finding.trailer));
             return;
         };
-        let prompt = self.prompt(Point::of(finding).into_iter().collect(), "");
+        let prompt = self.prompt(audience, Point::of(finding).into_iter().collect(), "");
         let cause = Cause::Violation {
             violation_id: finding.violation_id.clone(),
             kind,
@@ -119,7 +120,7 @@ impl Machine {
         let parent = request.parent_call_sid.as_deref().and_then(|sid| CallSid::new(sid).ok());
         Owed {
             cause: Cause::Request,
-            prompt: self.prompt(request.details.iter().map(Point::from).collect(), &request.custom_rules),
+            prompt: self.prompt(Audience::Driver, request.details.iter().map(Point::from).collect(), &request.custom_rules),
             triggers: request.triggers_count(),
             before: (request.retry_count, parent),
             driver: Driver { id: request.driver_id, name: request.driver_name, phone: request.phone },
@@ -128,9 +129,9 @@ impl Machine {
         }
     }
 
-    fn prompt(&self, points: Vec<Point<'_>>, custom_rules: &str) -> String {
+    fn prompt(&self, audience: Audience<'_>, points: Vec<Point<'_>>, custom_rules: &str) -> String {
         let country = &self.settings.calls.default_country;
-        prompt::prompt(&PromptInput { audience: Audience::Driver, points, custom_rules, country })
+        prompt::prompt(&PromptInput { audience, points, custom_rules, country })
     }
 
     /// Somebody knows of it: what waits is called off, and nobody is called about this tractor for `minutes`, or while the

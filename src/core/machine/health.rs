@@ -48,6 +48,7 @@ impl Machine {
         };
         reasons.extend(named("clock_suspect", &mut seen.clock_suspect_units.iter()));
         reasons.extend(named("silent", &mut seen.silent_units.iter()));
+        reasons.extend(self.deaf_to.iter().take(MAX_NAMED).map(|filter| format!("subscription_refused:{filter}")));
         reasons.extend(named("nobody_to_call", &mut self.nobody_to_call.keys()));
         let undecodable: u64 = self.undecodable.values().sum();
         let mut rejected_by: BTreeMap<String, u64> = self.undecodable.iter().map(|(k, n)| ((*k).to_owned(), *n)).collect();

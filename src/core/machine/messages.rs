@@ -56,7 +56,7 @@ impl Machine {
             None => Some("nothing is expected on this topic".to_owned()),
         };
         if let Some(wrong) = wrong {
-            self.warn(format!("message on {} not followed: {wrong}", clip(topic, 120)));
+            self.warn_of_input(&format!("message on {} not followed: {wrong}", clip(topic, 120)), now);
         }
     }
 

@@ -16,7 +16,7 @@ mod consequences;
 mod health;
 mod messages;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use serde::{Deserialize, Serialize};
 
@@ -92,6 +92,8 @@ pub enum Input<'a> {
         /// Whether it had kept our session.
         session_present: bool,
     },
+    /// The broker refuses a subscription: what comes there is not heard.
+    SubscriptionRefused(String),
     /// The broker is gone.
     LinkDown(String),
     /// The broker has acknowledged a message.
@@ -206,6 +208,9 @@ pub struct Machine {
     store: StoreFound,
     link: Mqtt,
     session_lost_at: Option<Mono>,
+    /// Filters that the broker refuses; as many as are configured.
+    deaf_to: BTreeSet<String>,
+    warned: Warned,
     received: u64,
     undecodable: BTreeMap<&'static str, u64>,
     last_received: Option<Mono>,
@@ -250,6 +255,16 @@ struct Snooze {
     by: String,
 }
 
+/// Warnings about what others send: the first at once, then one in [`WARN_EVERY`] that counts the others.
+#[derive(Debug, Default)]
+struct Warned {
+    next: Mono,
+    unsaid: u64,
+}
+
+/// See [`Warned`].
+const WARN_EVERY: core::time::Duration = core::time::Duration::from_secs(10);
+
 /// Somebody waits on the control socket for the vendor's answer.
 #[derive(Debug)]
 struct Waiter {
@@ -278,6 +293,8 @@ impl Machine {
             store: StoreFound::InOrder,
             link: Mqtt::default(),
             session_lost_at: None,
+            deaf_to: BTreeSet::new(),
+            warned: Warned::default(),
             received: 0,
             undecodable: BTreeMap::new(),
             last_received: None,
@@ -345,7 +362,11 @@ impl Machine {
                 self.outbox.link_up();
                 self.health_wanted = true;
             }
+            Input::SubscriptionRefused(filter) => {
+                self.deaf_to.insert(clip(&filter, 120));
+            }
             Input::LinkDown(reason) => {
+                self.deaf_to.clear();
                 self.link.connected = false;
                 self.link.last_error = Some(reason);
                 self.outbox.link_down();
@@ -459,6 +480,17 @@ impl Machine {
 
     fn warn(&mut self, words: String) {
         self.effect(Effect::Tell(Telling::Warning(words)));
+    }
+
+    /// A warning about what others send, of which there may be any number.
+    fn warn_of_input(&mut self, words: &str, now: Now) {
+        if now.mono < self.warned.next {
+            self.warned.unsaid = self.warned.unsaid.saturating_add(1);
+            return;
+        }
+        self.warned.next = now.mono + WARN_EVERY;
+        let unsaid = core::mem::take(&mut self.warned.unsaid);
+        self.warn(if unsaid == 0 { words.to_owned() } else { format!("{words} (and {unsaid} messages more before it)") });
     }
 }
 

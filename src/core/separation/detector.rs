@@ -157,6 +157,9 @@ impl Detector {
             }
             None => Default::default(),
         };
+        if !admitted.times.is_empty() {
+            unit.note_delay(now);
+        }
         let is_off = unit.intake.clock_is_off();
         self.counts.accepted += u64::from(!admitted.times.is_empty());
         let retimed = now.trusted && !admitted.times.is_empty() && !admitted.times.contains(&report.at);

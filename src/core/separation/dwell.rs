@@ -27,6 +27,8 @@ pub struct Apart {
     /// Samples it stands for.
     pub(super) samples: u16,
     pub(super) bracketed: bool,
+    #[serde(default)]
+    trailer_slack: f32,
     trailer_moves: bool,
     tractor_moves: bool,
     /// The same-path rule has looked at the whole track that matters.
@@ -43,6 +45,7 @@ impl From<&Sample> for Apart {
             clear: s.clear as f32,
             samples: 1,
             bracketed: s.bracketed,
+            trailer_slack: s.trailer_slack as f32,
             trailer_moves: s.trailer_moves,
             tractor_moves: s.tractor_moves,
             checked: false,
@@ -71,7 +74,9 @@ impl Apart {
         let until = UnixMillis(self.at.0.saturating_add(SAME_PATH_MS));
         let from = if self.trailer_moves { UnixMillis(self.at.0.saturating_sub(SAME_PATH_MS)) } else { self.at };
         let reached = tractor.newest().is_some_and(|newest| newest.at() >= until);
-        if tractor.passes(self.trailer, SAME_PATH_M, from, until, limits.max_gap_ms) {
+        // A moving trailer that is taken to be between two fixes may be off the road by its slack.
+        let reach = SAME_PATH_M + f64::from(self.trailer_slack);
+        if tractor.passes(self.trailer, reach, from, until, limits.max_gap_ms) {
             Path::Same
         } else if self.trailer_moves && self.tractor_moves && !reached {
             Path::Unknown
@@ -222,6 +227,7 @@ mod tests {
             clear,
             bracketed: true,
             trailer: Position { lat: 50.0, lon: 8.0 },
+            trailer_slack: 0.0,
             trailer_moves: false,
             tractor_moves: true,
         })

@@ -1,7 +1,7 @@
 //! One tractor and one of its trailers: from samples to findings.
 //!
 //! *Joined* once two together samples lie far enough apart in time. From then on apart samples newer than the last
-//! together sample gather as evidence ([`Dwell`]), and enough of it is a violation, unless the assignment had ended, the
+//! together sample gather as evidence ([`super::dwell`]), and enough of it is a violation, unless the assignment had ended, the
 //! trailer stands where it may be dropped, or the same-path rule explains it by a wrong clock.
 
 use std::collections::VecDeque;
@@ -138,12 +138,12 @@ impl Pair {
                 break;
             }
             if let Some(own) = own_fix.take_if(|own| own.at() < fix.at()) {
-                self.take_sample(own.at(), Sample::at_fix(side, own, tractor, trailer, scene.limits), scene, out);
+                self.take_sample(own.at(), Sample::at_fix(side, own, scene.tractor, scene.trailer, scene.limits), scene, out);
             }
-            self.take_sample(fix.at(), Sample::at_fix(side.other(), fix, tractor, trailer, scene.limits), scene, out);
+            self.take_sample(fix.at(), Sample::at_fix(side.other(), fix, scene.tractor, scene.trailer, scene.limits), scene, out);
         }
         if let Some(own) = own_fix {
-            self.take_sample(own.at(), Sample::at_fix(side, own, tractor, trailer, scene.limits), scene, out);
+            self.take_sample(own.at(), Sample::at_fix(side, own, scene.tractor, scene.trailer, scene.limits), scene, out);
         }
         match side {
             Side::Tractor => self.watch_silence(at, scene),
@@ -232,7 +232,9 @@ impl Pair {
         let is_there = now.millis_since(tractor.at()) <= scene.limits.max_gap_ms
             || (now.millis_since(tractor.at()) <= HOLD_MS && scene.tractor.history.parked().is_some());
         let overdue = tractor.at() >= due || (scene.message.now.trusted && now >= due && is_there);
-        if !overdue || !scene.is_news(tractor.at()) && !is_there || !scene.message.now.trusted || self.ended_before(since) {
+        // While the tractor's backlog drains, the trailer's may be on its way too.
+        let is_live = scene.message.now.trusted && !scene.tractor.is_late;
+        if !overdue || !scene.is_news(tractor.at()) && !is_there || !is_live || self.ended_before(since) {
             return;
         }
         let sample =
@@ -593,10 +595,15 @@ pub(super) fn finding(
         at: e.at,
         received,
         decided_by,
-        distance_m: e.distance_m,
-        uncertainty_m: e.uncertainty_m,
+        distance_m: decimetres(e.distance_m),
+        uncertainty_m: decimetres(e.uncertainty_m),
         position: e.position,
     }
+}
+
+/// As exact as anybody can use.
+fn decimetres(m: Metres) -> Metres {
+    Metres((m.0 * 10.0).round() / 10.0)
 }
 
 /// `V-T-001-R-001-1763569135`: the same evidence has the same name, also when it is seen again after a restart.

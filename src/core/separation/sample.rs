@@ -1,8 +1,9 @@
 //! One comparison of a tractor with its trailer, at one event time.
 
 use super::acceptance::{CLOCK_S, K};
-use super::history::{Fix, History, Place};
+use super::history::{Fix, Place};
 use super::limits::Limits;
+use super::unit::Unit;
 use crate::core::geo::Position;
 use crate::core::time::UnixMillis;
 
@@ -30,6 +31,8 @@ pub(super) struct Sample {
     /// False against a tractor that is only taken to be parked.
     pub bracketed: bool,
     pub trailer: Position,
+    /// How far the trailer may be from there, where it moved between two fixes.
+    pub trailer_slack: f64,
     pub trailer_moves: bool,
     pub tractor_moves: bool,
 }
@@ -39,11 +42,13 @@ impl Sample {
     ///
     /// Latest position against latest position would not do: with a tractor every 10 s and a trailer every 300 s, in
     /// one car, that reads up to 8.6 km apart; at one event time it reads 16 m at most (both measured).
-    pub fn at_fix(side: Side, fix: &Fix, tractor: &History, trailer: &History, limits: &Limits) -> Option<Self> {
+    pub fn at_fix(side: Side, fix: &Fix, tractor: &Unit, trailer: &Unit, limits: &Limits) -> Option<Self> {
+        let is_asleep = !tractor.is_late;
+        let (tractor, trailer) = (&tractor.history, &trailer.history);
         let (a, b) = match side {
             Side::Tractor => (tractor.place_of(fix), trailer.place_at(fix.at(), limits.max_gap_ms)?),
             Side::Trailer => {
-                let held = || tractor.held_at(fix.at());
+                let held = || if is_asleep { tractor.held_at(fix.at()) } else { None };
                 (tractor.place_at(fix.at(), limits.max_gap_ms).or_else(held)?, trailer.place_of(fix))
             }
         };
@@ -68,6 +73,7 @@ impl Sample {
             clear: (distance - limits.rig_m - uncertainty).max(0.0),
             bracketed: tractor.bracketed && trailer.bracketed,
             trailer: trailer.position,
+            trailer_slack: trailer.slack,
             trailer_moves: trailer.speed >= MOVING_MPS,
             tractor_moves: tractor.speed >= MOVING_MPS,
         }
