@@ -15,6 +15,8 @@ async fn fixes_flow_within_five_seconds_and_nothing_announced_is_lost() {
     gateway.watch.health("no uplink", |health| health["uplink"] == "offline").await;
     gateway.play().await;
     let pending = gateway.watch.message("the call to be owed", |said| said.call("pending")).await;
+    // What is still on its way is lost with the broker.
+    gateway.settle().await;
 
     gateway.broker.kill();
     gateway.broker.wipe();

@@ -136,6 +136,7 @@ impl Mosquitto {
         );
         fs::write(&configuration, text).map_err(|e| e.to_string())?;
         let log = File::options().create(true).append(true).open(directory.join("log")).map_err(|e| e.to_string())?;
+        let said = log.metadata().map_err(|e| e.to_string())?.len() as usize;
         let child = Command::new(&self.program)
             .arg("-c")
             .arg(&configuration)
@@ -145,7 +146,10 @@ impl Mosquitto {
             .spawn()
             .map_err(|e| format!("{}: {e}", self.program.display()))?;
         let child = self.child.insert(child);
-        match accepts(child, port) {
+        let log = directory.join("log");
+        // It says so only when the port is its own: one that answers may be another test's broker.
+        let running = || fs::read_to_string(&log).is_ok_and(|log| log.get(said..).is_some_and(|now| now.contains(" running\n")));
+        match accepts(child, port, running) {
             Ok(()) => Ok(()),
             Err(why) => {
                 self.kill();
@@ -178,7 +182,7 @@ fn program() -> PathBuf {
         .unwrap_or_else(|| panic!("mosquitto is not installed: `make test` says which packages the tests need"))
 }
 
-fn accepts(child: &mut Child, port: u16) -> Result<(), String> {
+fn accepts(child: &mut Child, port: u16, running: impl Fn() -> bool) -> Result<(), String> {
     let deadline = Instant::now() + Duration::from_secs(10);
     loop {
         let ended: Option<ExitStatus> = child.try_wait().map_err(|e| e.to_string())?;
@@ -186,7 +190,7 @@ fn accepts(child: &mut Child, port: u16) -> Result<(), String> {
             return Err(format!("it ended with {status}"));
         }
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-        if TcpStream::connect_timeout(&address, Duration::from_secs(1)).is_ok() {
+        if running() && TcpStream::connect_timeout(&address, Duration::from_secs(1)).is_ok() {
             return Ok(());
         }
         if Instant::now() > deadline {
