@@ -18,6 +18,7 @@
 //! that are in no assignment cost nothing.
 
 mod acceptance;
+mod comparison;
 mod detector;
 mod dwell;
 pub mod finding;
@@ -31,6 +32,7 @@ pub mod settings;
 mod unit;
 
 pub use acceptance::Refusal;
+pub use comparison::Comparison;
 pub use detector::Detector;
 pub use finding::{DecidedBy, Finding, FindingEvent, ViolationKind};
 pub use observations::{NAMED, Observations, Refused};

@@ -504,7 +504,7 @@ impl Pair {
 }
 
 impl Side {
-    fn other(self) -> Self {
+    pub(super) fn other(self) -> Self {
         match self {
             Self::Tractor => Self::Trailer,
             Self::Trailer => Self::Tractor,
