@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use gladhand::core::time::UnixMillis;
-use gladhand::rigs::{Item, Kind, story, to_payload};
+use gladhand::rigs::{Item, Kind, scenarios, story, to_payload};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -99,6 +99,29 @@ fn other_thresholds_find_something_else() {
     assert_eq!(opened(&["--set", "separation.apart_m=10000", "--set", "separation.apart_for=20m"]), 0);
     let (code, _, err) = gladhand(&joined(&lines), &["--set", "separation.apart=5"], "");
     assert_eq!((code, err.as_str()), (64, "--set: separation.apart: is not a known key; did you mean apart_m?\n"));
+}
+
+#[test]
+fn what_decided_and_what_the_naive_rule_says_goes_to_standard_error() {
+    let lines = recorded(&story(NOW, 7), own_line);
+    let (out, err) = run(&lines, &["--explain", "--compare"], "");
+    assert_eq!(out, replayed(&lines, &[]), "the findings stay the same");
+    assert!(err.contains("T-103 left R-103 behind"), "{err}");
+    assert!(err.contains("asked for are 3 over 2 min, each surely 150 m or more\n"), "{err}");
+    // The naive rule knows of no zones.
+    let table: Vec<Vec<&str>> = err.lines().map(|line| line.split_whitespace().collect()).collect();
+    for (pair, naive, ours) in [("T-101", "0", "0"), ("T-102", "1", "0"), ("T-103", "1", "1")] {
+        assert!(table.iter().any(|row| row.len() == 6 && row[0] == pair && row[2..4] == [naive, ours]), "{pair}: {err}");
+    }
+}
+
+#[test]
+fn a_sparse_trailer_shows_what_comparing_latest_positions_costs() {
+    let haul = scenarios().iter().find(|s| s.name == "normal_haul_trailer_5min").unwrap().build(3);
+    let (out, err) = run(&recorded(&haul.stream, own_line), &["--compare"], "");
+    assert_eq!(out, "");
+    let row: Vec<&str> = err.lines().find(|line| line.starts_with("T-001")).unwrap().split_whitespace().collect();
+    assert!(row[2].parse::<u32>().unwrap() >= 5 && row[3] == "0", "{err}");
 }
 
 #[test]

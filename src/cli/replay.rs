@@ -4,16 +4,21 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 
+use super::table::table;
 use super::{Failure, Outcome};
 use crate::config::{self, Config, ConfigError, Loaded, roster};
 use crate::core::separation::Settings;
-use crate::replay::Session;
+use crate::core::time::UnixMillis;
+use crate::replay::{self, PairId, Session, Trail, Watch, explain};
 
 /// Longest line that is looked at: the largest payload, each of its bytes escaped.
 const MAX_LINE: u64 = 2 * 1024 * 1024;
 
 /// Lines that could not be read and are named; the rest is only counted.
 const MAX_NAMED: u64 = 100;
+
+/// Times of alarms that are named of each pair.
+const TIMES: usize = 5;
 
 /// Runs the detector over recorded telemetry and prints one JSON line for each finding.
 ///
@@ -30,12 +35,21 @@ pub(super) struct Args {
     /// Tries another threshold, like separation.apart_m=100; repeatable
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
+    /// Says on standard error what decided each finding
+    #[arg(long)]
+    explain: bool,
+    /// Says on standard error what latest position against latest position would have alarmed, beside what was found
+    #[arg(long)]
+    compare: bool,
 }
 
 pub(super) fn run(config: &Path, args: &Args) -> Outcome {
     let loaded = loaded(config, args).map_err(Failure::Malformed)?;
     let settings = loaded.settings();
     let mut session = Session::new(&settings.separation, loaded.router(), settings.topics, settings.roster);
+    if args.explain || args.compare {
+        session = session.watching(&settings.separation);
+    }
     let failed = |why: io::Error| Failure::Failed(format!("{}: {why}", args.file.display()));
     let input: Box<dyn Read> = if args.file.as_os_str() == "-" {
         Box::new(io::stdin().lock())
@@ -66,7 +80,14 @@ pub(super) fn run(config: &Path, args: &Args) -> Outcome {
                 Err(why) if why.kind() == io::ErrorKind::BrokenPipe => return Ok(String::new()),
                 written => written.map_err(|why| Failure::Failed(format!("standard output: {why}")))?,
             }
+            if let Some(watch) = session.watch().filter(|_| args.explain) {
+                let trail = watch.trails().get(&(finding.tractor.clone(), finding.trailer.clone()));
+                say(&trail.map(|trail| explain(&finding, trail, watch.settings())).unwrap_or_default());
+            }
         }
+    }
+    if let Some(watch) = session.watch().filter(|_| args.compare) {
+        say(&comparison(watch));
     }
     summary(&session);
     Ok(String::new())
@@ -156,9 +177,38 @@ fn summary(session: &Session) {
     }
 }
 
-/// For people; a standard error that is closed is no reason to stop.
+/// The alarms of both rules, by pair.
+fn comparison(watch: &Watch) -> String {
+    let row = |((tractor, trailer), trail): (&PairId, &Trail)| {
+        let (naive, ours) = (&trail.naive.alarms, trail.alarms().collect::<Vec<_>>());
+        let count = |alarms: &[UnixMillis]| alarms.len().to_string();
+        vec![tractor.to_string(), trailer.to_string(), count(naive), count(&ours), times(naive), times(&ours)]
+    };
+    let mut rows: Vec<_> = watch.trails().iter().map(row).collect();
+    if rows.len() > 1 {
+        let sum = |of: fn(&Trail) -> usize| watch.trails().values().map(of).sum::<usize>().to_string();
+        let (naive, ours) = (sum(|trail| trail.naive.alarms.len()), sum(|trail| trail.alarms().count()));
+        rows.push(vec!["all".to_owned(), String::new(), naive, ours, String::new(), String::new()]);
+    }
+    table(&["TRACTOR", "TRAILER", "NAIVE", "OURS", "NAIVE ALARMS AT (UTC)", "OURS AT"], &rows)
+}
+
+fn times(alarms: &[UnixMillis]) -> String {
+    let more = alarms.len().saturating_sub(TIMES);
+    let mut shown: Vec<_> = alarms.iter().take(TIMES).map(|at| replay::clock(*at)).collect();
+    if more > 0 {
+        shown.push(format!("and {more} more"));
+    }
+    if shown.is_empty() { "-".to_owned() } else { shown.join(" ") }
+}
+
 fn complain(words: &str) {
-    let _ = writeln!(io::stderr(), "gladhand: {words}");
+    say(&format!("gladhand: {words}\n"));
+}
+
+/// For people; a standard error that is closed is no reason to stop.
+fn say(text: &str) {
+    let _ = io::stderr().write_all(text.as_bytes());
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! A recording on its way through the detector.
 
 use super::recording::{Message, Unread};
+use super::watch::Watch;
 use crate::core::roster::book::{Book, Override, RosterFile};
 use crate::core::roster::message;
 use crate::core::separation::{Detector, Event, Finding, Observations, Receive, Settings};
@@ -21,6 +22,7 @@ pub struct Session {
     /// Receive time of the newest line.
     now: Option<Receive>,
     tally: Tally,
+    watch: Option<Watch>,
 }
 
 /// What the lines were.
@@ -42,7 +44,13 @@ impl Session {
     pub fn new(settings: &Settings, router: Router, topics: Topics, roster: RosterFile) -> Self {
         let mut book = Book::default();
         book.load(roster);
-        Self { detector: Detector::new(settings), book, router, topics, now: None, tally: Tally::default() }
+        Self { detector: Detector::new(settings), book, router, topics, now: None, tally: Tally::default(), watch: None }
+    }
+
+    /// Remembers what [`watch`](Self::watch) shows. `settings` are those of [`new`](Self::new).
+    #[must_use]
+    pub fn watching(self, settings: &Settings) -> Self {
+        Self { watch: Some(Watch::new(settings.clone())), ..self }
     }
 
     /// Takes in the next line; then [`poll`](Self::poll) until there is nothing more. A blank line is nothing.
@@ -69,7 +77,12 @@ impl Session {
     pub fn poll(&mut self) -> Option<Finding> {
         loop {
             match self.detector.poll()? {
-                Event::Found(finding) => return Some(*finding),
+                Event::Found(finding) => {
+                    if let Some(watch) = &mut self.watch {
+                        watch.found(&finding);
+                    }
+                    return Some(*finding);
+                }
                 Event::Keep(_) | Event::Forget { .. } => {}
             }
         }
@@ -79,6 +92,12 @@ impl Session {
     #[must_use]
     pub const fn tally(&self) -> Tally {
         self.tally
+    }
+
+    /// What the pairs went through, when asked to remember it.
+    #[must_use]
+    pub const fn watch(&self) -> Option<&Watch> {
+        self.watch.as_ref()
     }
 
     /// What the detector says of the units, as of the newest line; `None` before the first.
@@ -91,11 +110,14 @@ impl Session {
         let now = self.pass_to(message.received);
         let (topic, payload) = (&*message.topic, message.payload.as_bytes());
         if let Some(decoder) = self.router.route(topic) {
-            let Self { detector, tally, .. } = self;
+            let Self { detector, tally, watch, .. } = self;
             return decoder
                 .decode(topic, payload, &mut |report| {
                     tally.reports += 1;
                     detector.report(&report, now);
+                    if let Some(watch) = watch {
+                        watch.reported(&report, now.at, detector);
+                    }
                 })
                 .map(|_: Decoded| ())
                 .map_err(|why| Unread::new(&why));
@@ -118,6 +140,9 @@ impl Session {
         let now = receive(at);
         if self.now.replace(now).is_none() {
             self.book.apply(&mut self.detector, now);
+            if let Some(watch) = &mut self.watch {
+                self.book.assignments().iter().for_each(|(a, _)| watch.assigned(&a.tractor, &a.trailers));
+            }
         }
         while let Some(due) = self.detector.next_due().filter(|due| *due <= at) {
             self.detector.advance(receive(due));
@@ -129,6 +154,9 @@ impl Session {
         match self.book.assign(message::assignment(tractor, payload)?, now.at) {
             Override::Taken(taken) => {
                 self.detector.assign(&taken.tractor, &taken.trailers, taken.since.unwrap_or(now.at), now);
+                if let Some(watch) = &mut self.watch {
+                    watch.assigned(&taken.tractor, &taken.trailers);
+                }
                 Ok(())
             }
             Override::Same | Override::Older => Ok(()),
