@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use super::comparison::{self, Comparison};
 use super::finding::{DecidedBy, Finding, FindingEvent};
 use super::limits::Limits;
 use super::observations::{Observations, Refused};
@@ -239,6 +240,18 @@ impl Detector {
             }
             Phase::Watching | Phase::Suspected(_) | Phase::Dropped(..) => None,
         })
+    }
+
+    /// What a fix of one unit shows of its pairs, as it stands now. Nothing is decided by asking.
+    pub fn comparisons(&self, unit: &UnitId, at: UnixMillis, each: &mut dyn FnMut(&UnitId, &UnitId, Comparison)) {
+        let Some((slot, unit)) = self.names.get(unit).and_then(|slot| Some((*slot, self.units.get(*slot)?))) else { return };
+        for pair in unit.pairs.iter().filter_map(|pair| self.pairs.get(*pair)) {
+            let (Some(tractor), Some(trailer)) = (self.units.get(pair.tractor), self.units.get(pair.trailer)) else { continue };
+            let side = if pair.tractor == slot { Side::Tractor } else { Side::Trailer };
+            comparison::around(side, at, tractor, trailer, &self.limits)
+                .filter(|c| c.at >= pair.state.since && pair.state.ended.is_none_or(|end| c.at <= end))
+                .for_each(|c| each(&tractor.id, &trailer.id, c));
+        }
     }
 
     /// Whether [`poll`](Self::poll) has something.
