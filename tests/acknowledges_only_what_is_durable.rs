@@ -71,3 +71,18 @@ async fn killed_at_any_instant_it_owes_every_request_once() {
     drivers.dedup();
     assert_eq!(drivers.len(), KILLS * AT_ONCE, "somebody is to be called twice");
 }
+
+#[tokio::test]
+async fn what_the_control_socket_has_accepted_survives() {
+    let mut gateway = Gateway::start(Setup { uplink: false, ..Setup::default() }).await;
+    for n in 0..10 {
+        let request = format!(r#"{{"drivers":[{{"driverId":"DR{n}","phoneNumber":"+12125550155"}}]}}"#);
+        let accepted = gateway.ask("POST", "/driver_data/call-elevenlabs", &request).await;
+        gateway.kill().await;
+        assert_eq!(accepted.status, 202);
+        // The store of the dead process.
+        let shown = gateway.json(&["calls", "show", accepted.body["call_sid"].as_str().unwrap()]).await;
+        assert_eq!(shown["driver"]["id"], format!("DR{n}"));
+        gateway.launch().await;
+    }
+}

@@ -59,9 +59,9 @@ async fn nothing_that_is_wrong_reaches_the_call() {
         assert!(answers.iter().any(|said| said.text("/reason") == reason), "{reason}: {answers:#?}");
     }
     let log = gateway.log();
-    for topic in ["assignments/T-103", "gladhand/zones", "violations/T-103/acknowledge", "calls/EL_nobody/cancel"] {
-        assert!(log.contains(topic), "{topic} is not in the log");
-    }
+    // Somebody who sends nonsense all day does not fill the journal with it.
+    let warnings = log.matches("not followed").count();
+    assert!((1..5).contains(&warnings) && log.contains("message on gladhand/assignments/T-103 not followed"), "{warnings}");
     assert!(!log.contains("panicked"));
 }
 
