@@ -429,7 +429,7 @@ impl Machine {
         let (kind, rest) = entry.key.split_once('/').unwrap_or((&entry.key, ""));
         match kind {
             "call" => self.queue.restore(read(entry)?, now),
-            "pair" => self.detector.restore(read::<PairRecord>(entry)?),
+            "pair" => self.detector.restore(read::<PairRecord>(entry)?, receive(now)),
             "announce" => {
                 let announcement: Announcement = read(entry)?;
                 return self.outbox.restore(&entry.key, announcement).then_some(());

@@ -81,14 +81,13 @@ impl Detector {
 
     /// Takes back a pair from the store, before anything else is put in. A restored pair whose tractor has no assignment any
     /// more needs an [`assign`](Self::assign) without trailers.
-    pub fn restore(&mut self, record: PairRecord) {
+    pub fn restore(&mut self, record: PairRecord, now: Receive) {
         let PairRecord { tractor, trailer, state, tractor_fixes, trailer_fixes } = record;
         if self.pair_of(&tractor, &trailer).is_some() {
             return;
         }
-        let newest = |fixes: &[super::history::Fix]| fixes.last().map_or(state.since, |f| f.at());
-        let heard = newest(&tractor_fixes).max(newest(&trailer_fixes));
-        let (tractor, trailer) = (self.unit(&tractor, heard), self.unit(&trailer, heard));
+        // How long it was silent before is not known; whether it is now will show.
+        let (tractor, trailer) = (self.unit(&tractor, now.at), self.unit(&trailer, now.at));
         for (slot, fixes) in [(tractor, tractor_fixes.as_slice()), (trailer, trailer_fixes.as_slice())] {
             if let Some(unit) = self.units.get_mut(slot) {
                 for fix in fixes {
