@@ -64,6 +64,7 @@ pub mod elevenlabs;
 pub mod formats;
 pub mod host;
 pub mod mqtt;
+pub mod replay;
 pub mod rigs;
 pub mod run;
 pub mod standin;

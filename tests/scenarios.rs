@@ -150,7 +150,7 @@ impl Known {
     /// A new detector that knows the roster, as the daemon reads it at start, and the pairs, as it kept them.
     fn restart(&self, case: &Case, at: UnixMillis, now: Receive) -> Detector {
         let mut detector = Detector::new(&case.settings);
-        self.pairs.values().for_each(|record| detector.restore(record.clone()));
+        self.pairs.values().for_each(|record| detector.restore(record.clone(), now));
         for kind in &self.roster {
             if let Kind::Zones(zones) = kind {
                 detector.set_zones(zones.clone());

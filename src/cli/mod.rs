@@ -14,6 +14,8 @@ mod calls;
 pub mod check;
 mod daemon;
 mod demo;
+mod documents;
+mod replay;
 mod roster;
 mod run;
 mod simulate;
@@ -40,6 +42,8 @@ enum Command {
     Check(check::Args),
     /// The whole story on this machine, with nothing to set up: a trailer left behind, and one telephone call
     Demo,
+    /// What the detector says of a recording
+    Replay(replay::Args),
     /// Simulated rigs for any broker
     Simulate(simulate::Args),
     /// What health says, for a terminal
@@ -50,6 +54,16 @@ enum Command {
     Violations(violations::Args),
     /// The roster in effect, zones included, and where each entry came from
     Roster(roster::Args),
+    /// A completion script for a shell
+    Completions {
+        /// Whose
+        shell: clap_complete::Shell,
+    },
+    /// The manual page
+    Man {
+        /// Writes it and the pages of all commands there
+        directory: Option<PathBuf>,
+    },
 }
 
 /// Why a command failed.
@@ -79,11 +93,14 @@ pub fn main() -> ExitCode {
         Command::Run => run::run(&cli.config),
         Command::Check(args) => check::run(&cli.config, args),
         Command::Demo => demo::run(),
+        Command::Replay(args) => replay::run(&cli.config, args),
         Command::Simulate(args) => simulate::run(&cli.config, args),
         Command::Status(args) => status::run(&cli.config, args),
         Command::Calls(args) => calls::run(&cli.config, args),
         Command::Violations(args) => violations::run(&cli.config, args),
         Command::Roster(args) => roster::run(&cli.config, args),
+        Command::Completions { shell } => documents::completions(*shell),
+        Command::Man { directory } => documents::man(directory.as_ref()),
     };
     let (code, written) = match outcome {
         Ok(text) => (0, io::stdout().lock().write_all(text.as_bytes())),

@@ -14,7 +14,7 @@ mod fields;
 mod flespi;
 mod foreign;
 mod gladhand;
-mod iso8601;
+pub(crate) mod iso8601;
 mod layout;
 mod owntracks;
 mod reject;

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use crate::core::telemetry::{Coupling, Report};
 use crate::core::time::UnixMillis;
+use crate::formats::iso8601::write as iso;
 
 /// The report in gladhand's own telemetry format: one JSON object with the fields that are present, `unit` and `ts` always.
 #[must_use]
@@ -44,26 +45,6 @@ pub fn to_traccar(report: &Report, offset_minutes: i64) -> String {
         },
         "device": { "name": report.unit.as_str(), "uniqueId": report.unit.as_str() },
     }))
-}
-
-/// ISO 8601 with milliseconds and offset. Days to date after Howard Hinnant's `civil_from_days`.
-fn iso(at: UnixMillis, offset_minutes: i64) -> String {
-    let local = at.0 + offset_minutes * 60_000;
-    let (days, millis) = (local.div_euclid(86_400_000) + 719_468, local.rem_euclid(86_400_000));
-    let day_of_era = days.rem_euclid(146_097);
-    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let shifted = (5 * day_of_year + 2) / 153;
-    let (day, month) = (day_of_year - (153 * shifted + 2) / 5 + 1, if shifted < 10 { shifted + 3 } else { shifted - 9 });
-    let year = year_of_era + days.div_euclid(146_097) * 400 + i64::from(month <= 2);
-    let (hour, minute, second) = (millis / 3_600_000, millis / 60_000 % 60, millis / 1000 % 60);
-    let (sign, offset) = (if offset_minutes < 0 { '-' } else { '+' }, offset_minutes.abs());
-    format!(
-        "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{:03}{sign}{:02}:{:02}",
-        millis % 1000,
-        offset / 60,
-        offset % 60
-    )
 }
 
 #[derive(Serialize)]

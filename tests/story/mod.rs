@@ -142,7 +142,7 @@ impl Story {
     pub fn restart(&mut self) {
         self.detector = Self::empty(self.settings.clone()).detector;
         for record in self.records.clone() {
-            self.detector.restore(record);
+            self.detector.restore(record, received(0));
         }
         self.drain();
     }

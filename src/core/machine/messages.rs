@@ -8,20 +8,16 @@ use super::{Machine, Seen, clip, receive};
 use crate::core::calls::request::{self, Refusal};
 use crate::core::control::Acknowledgement;
 use crate::core::id::{CallSid, UnitId};
-use crate::core::roster::Assignment;
 use crate::core::roster::book::Override;
+use crate::core::roster::message;
 use crate::core::time::Now;
 use crate::core::topics::Inbound;
-use crate::core::zone::Zone;
 
 /// The same payload is one request for this long (QoS 1 delivers again after a lost acknowledgement).
 const SAME_REQUEST_FOR: Duration = Duration::from_secs(24 * 3600);
 
 /// Requests remembered for that; beyond it the oldest is forgotten.
 const MAX_SEEN: usize = 10_000;
-
-/// The longest list of zones, in bytes: it is one record of the store, which takes 64 KiB.
-const MAX_ZONES: usize = 48 * 1024;
 
 impl Machine {
     /// A message on one of our own topics. Whatever is wrong with it is said and nothing else comes of it.
@@ -61,16 +57,7 @@ impl Machine {
     }
 
     fn assignment_message(&mut self, tractor: &str, payload: &[u8], now: Now) -> Result<(), String> {
-        let tractor = UnitId::new(tractor).map_err(|why| format!("the tractor {why}"))?;
-        let assignment: Assignment = if payload.is_empty() {
-            Assignment { tractor, trailers: heapless::Vec::new(), driver: None, dispatcher: None, since: None }
-        } else {
-            let assignment: Assignment = serde_json::from_slice(payload).map_err(|why| unreadable(&why))?;
-            if assignment.tractor != tractor {
-                return Err(format!("it names {} inside", assignment.tractor));
-            }
-            assignment
-        };
+        let assignment = message::assignment(tractor, payload)?;
         match self.book.assign(assignment, now.wall) {
             Override::Taken(taken) => {
                 self.keep(format!("override/{}", taken.tractor), &taken);
@@ -85,14 +72,7 @@ impl Machine {
     }
 
     fn zones_message(&mut self, payload: &[u8]) -> Result<(), String> {
-        let zones: Option<Vec<Zone>> = if payload.is_empty() {
-            None
-        } else {
-            if payload.len() > MAX_ZONES {
-                return Err(format!("{} bytes of zones are more than the {MAX_ZONES} that are kept", payload.len()));
-            }
-            Some(serde_json::from_slice(payload).map_err(|why| unreadable(&why))?)
-        };
+        let zones = message::zones(payload)?;
         self.book.set_zones(zones.clone());
         match &zones {
             Some(zones) => self.keep("zones".to_owned(), zones),
@@ -139,15 +119,6 @@ impl Machine {
                 self.forget(request_key(&fingerprint));
             }
         }
-    }
-}
-
-/// What is wrong with a JSON text. What stands in it is not repeated: it may be a telephone number.
-fn unreadable(why: &serde_json::Error) -> String {
-    let said = why.to_string();
-    match said.rsplit_once(", expected ") {
-        Some((found, expected)) if found.starts_with("invalid ") => clip(&format!("wrong type, expected {expected}"), 200),
-        Some(_) | None => clip(&said, 200),
     }
 }
 

@@ -28,7 +28,7 @@ use super::health::{Health, Mqtt};
 use super::id::{CallSid, UnitId, ViolationId};
 use super::outbox::{Announcement, Outbox};
 use super::record::{Change, Entry, Value};
-use super::roster::book::{ALWAYS, Book, RosterFile};
+use super::roster::book::{Book, RosterFile};
 use super::separation::{self, Detector, Finding, PairRecord, Receive};
 use super::telemetry::Report;
 use super::time::{Mono, Now, UnixMillis};
@@ -327,7 +327,7 @@ impl Machine {
         }
         let start = Start { session: self.session, at: now.trusted.then_some(now.wall) };
         self.keep("session".to_owned(), &start);
-        self.apply_roster(now);
+        self.book.apply(&mut self.detector, receive(now));
         self.drain(now);
         unread
     }
@@ -421,27 +421,15 @@ impl Machine {
         self.queue.configure(settings.calls.clone(), settings.retry.clone());
         self.book.load(settings.roster.clone());
         self.settings = settings;
-        self.apply_roster(now);
+        self.book.apply(&mut self.detector, receive(now));
         self.health_wanted = true;
-    }
-
-    /// Tells the detector what the roster says; what it knows already has no effect there.
-    fn apply_roster(&mut self, now: Now) {
-        for traits in self.book.trailers() {
-            self.detector.set_trailer(traits.clone());
-        }
-        self.detector.set_zones(self.book.zones().0.to_vec());
-        for (assignment, _) in self.book.assignments() {
-            let since = assignment.since.unwrap_or(ALWAYS);
-            self.detector.assign(&assignment.tractor, &assignment.trailers, since, receive(now));
-        }
     }
 
     fn restore_one(&mut self, entry: &Entry, now: Now) -> Option<()> {
         let (kind, rest) = entry.key.split_once('/').unwrap_or((&entry.key, ""));
         match kind {
             "call" => self.queue.restore(read(entry)?, now),
-            "pair" => self.detector.restore(read::<PairRecord>(entry)?),
+            "pair" => self.detector.restore(read::<PairRecord>(entry)?, receive(now)),
             "announce" => {
                 let announcement: Announcement = read(entry)?;
                 return self.outbox.restore(&entry.key, announcement).then_some(());

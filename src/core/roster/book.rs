@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::{Assignment, Dispatcher, TrailerTraits};
 use crate::core::id::{DriverId, UnitId};
+use crate::core::separation::{Detector, Receive};
 use crate::core::time::UnixMillis;
 use crate::core::zone::Zone;
 
@@ -133,6 +134,17 @@ impl Book {
     #[must_use]
     pub fn trailers(&self) -> &[TrailerTraits] {
         &self.file.trailers
+    }
+
+    /// Tells a detector what is in effect; what it knows already has no effect there.
+    pub fn apply(&self, detector: &mut Detector, now: Receive) {
+        for traits in self.trailers() {
+            detector.set_trailer(traits.clone());
+        }
+        detector.set_zones(self.zones().0.to_vec());
+        for (assignment, _) in self.assignments() {
+            detector.assign(&assignment.tractor, &assignment.trailers, assignment.since.unwrap_or(ALWAYS), now);
+        }
     }
 
     /// The dispatcher for a tractor's driver: the roster's, else the default.

@@ -1,6 +1,7 @@
 //! Who pulls what, who drives, and whom to call: from `roster.toml`, overridden per tractor by retained messages.
 
 pub mod book;
+pub mod message;
 
 use core::time::Duration;
 

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use super::comparison::{self, Comparison};
 use super::finding::{DecidedBy, Finding, FindingEvent};
 use super::limits::Limits;
 use super::observations::{Observations, Refused};
@@ -80,14 +81,13 @@ impl Detector {
 
     /// Takes back a pair from the store, before anything else is put in. A restored pair whose tractor has no assignment any
     /// more needs an [`assign`](Self::assign) without trailers.
-    pub fn restore(&mut self, record: PairRecord) {
+    pub fn restore(&mut self, record: PairRecord, now: Receive) {
         let PairRecord { tractor, trailer, state, tractor_fixes, trailer_fixes } = record;
         if self.pair_of(&tractor, &trailer).is_some() {
             return;
         }
-        let newest = |fixes: &[super::history::Fix]| fixes.last().map_or(state.since, |f| f.at());
-        let heard = newest(&tractor_fixes).max(newest(&trailer_fixes));
-        let (tractor, trailer) = (self.unit(&tractor, heard), self.unit(&trailer, heard));
+        // How long it was silent before is not known; whether it is now will show.
+        let (tractor, trailer) = (self.unit(&tractor, now.at), self.unit(&trailer, now.at));
         for (slot, fixes) in [(tractor, tractor_fixes.as_slice()), (trailer, trailer_fixes.as_slice())] {
             if let Some(unit) = self.units.get_mut(slot) {
                 for fix in fixes {
@@ -239,6 +239,18 @@ impl Detector {
             }
             Phase::Watching | Phase::Suspected(_) | Phase::Dropped(..) => None,
         })
+    }
+
+    /// What a fix of one unit shows of its pairs, as it stands now. Nothing is decided by asking.
+    pub fn comparisons(&self, unit: &UnitId, at: UnixMillis, each: &mut dyn FnMut(&UnitId, &UnitId, Comparison)) {
+        let Some((slot, unit)) = self.names.get(unit).and_then(|slot| Some((*slot, self.units.get(*slot)?))) else { return };
+        for pair in unit.pairs.iter().filter_map(|pair| self.pairs.get(*pair)) {
+            let (Some(tractor), Some(trailer)) = (self.units.get(pair.tractor), self.units.get(pair.trailer)) else { continue };
+            let side = if pair.tractor == slot { Side::Tractor } else { Side::Trailer };
+            comparison::around(side, at, tractor, trailer, &self.limits)
+                .filter(|c| c.at >= pair.state.since && pair.state.ended.is_none_or(|end| c.at <= end))
+                .for_each(|c| each(&tractor.id, &trailer.id, c));
+        }
     }
 
     /// Whether [`poll`](Self::poll) has something.

@@ -226,6 +226,7 @@ mod tests {
             uncertainty: 35.0,
             clear,
             bracketed: true,
+            tractor: Position { lat: 50.0, lon: 8.1 },
             trailer: Position { lat: 50.0, lon: 8.0 },
             trailer_slack: 0.0,
             trailer_moves: false,

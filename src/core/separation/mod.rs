@@ -19,6 +19,7 @@
 //! a record.
 
 mod acceptance;
+mod comparison;
 mod detector;
 mod dwell;
 pub mod finding;
@@ -32,9 +33,14 @@ pub mod settings;
 mod unit;
 
 pub use acceptance::Refusal;
+pub use comparison::Comparison;
 pub use detector::Detector;
 pub use finding::{DecidedBy, Finding, FindingEvent, ViolationKind};
 pub use observations::{NAMED, Observations, Refused};
+pub(crate) use pair::{
+    LEFT_M, LEFT_MS, LEFT_SAMPLES, NEAR_M, SUSPECTED_M, THEFT_M, THEFT_MS, THEFT_SAMPLES, UNHOOKED_M, UNHOOKED_MS,
+    UNHOOKED_SAMPLES,
+};
 pub use record::{Episode, PairRecord, PairState, Phase};
 pub use settings::Settings;
 

@@ -21,25 +21,25 @@ use crate::core::time::UnixMillis;
 use crate::core::zone::Zone;
 
 /// With the newest coupling report "unhooked" less is asked: the sensor is a witness, if a weak one (key off looks alike).
-const UNHOOKED_M: f64 = 100.0;
-const UNHOOKED_SAMPLES: u32 = 2;
-const UNHOOKED_MS: i64 = 60_000;
+pub(crate) const UNHOOKED_M: f64 = 100.0;
+pub(crate) const UNHOOKED_SAMPLES: u32 = 2;
+pub(crate) const UNHOOKED_MS: i64 = 60_000;
 /// Against a tractor that was parked when last heard more is asked.
-const THEFT_M: f64 = 500.0;
-const THEFT_SAMPLES: u32 = 3;
-const THEFT_MS: i64 = 300_000;
+pub(crate) const THEFT_M: f64 = 500.0;
+pub(crate) const THEFT_SAMPLES: u32 = 3;
+pub(crate) const THEFT_MS: i64 = 300_000;
 /// A trailer that was moved this far moves.
 const MOVED_M: f64 = 300.0;
 /// A tractor that was this near to its trailer since it was assigned, but never joined,
-const NEAR_M: f64 = 500.0;
+pub(crate) const NEAR_M: f64 = 500.0;
 /// and then is this far away, has left without it; shunting and turning in the yard stay below.
-const LEFT_M: f64 = 2_000.0;
-const LEFT_SAMPLES: u32 = 2;
-const LEFT_MS: i64 = 120_000;
+pub(crate) const LEFT_M: f64 = 2_000.0;
+pub(crate) const LEFT_SAMPLES: u32 = 2;
+pub(crate) const LEFT_MS: i64 = 120_000;
 /// Not in the first minutes after the assignment, in which the driver may still finish another job.
 const LEFT_AFTER_MS: i64 = 600_000;
 /// A silent trailer is suspected to be left behind when its tractor stays this far from where it last reported.
-const SUSPECTED_M: f64 = 1_000.0;
+pub(crate) const SUSPECTED_M: f64 = 1_000.0;
 /// Dispatchers end an assignment some minutes after the drop.
 const GRACE_MS: i64 = 600_000;
 /// A receiver at the edge of a zone errs out of it.
@@ -506,7 +506,7 @@ impl Pair {
 }
 
 impl Side {
-    fn other(self) -> Self {
+    pub(super) fn other(self) -> Self {
         match self {
             Self::Tractor => Self::Trailer,
             Self::Trailer => Self::Tractor,

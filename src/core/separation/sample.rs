@@ -30,6 +30,7 @@ pub(super) struct Sample {
     pub clear: f64,
     /// False against a tractor that is only taken to be parked.
     pub bracketed: bool,
+    pub tractor: Position,
     pub trailer: Position,
     /// How far the trailer may be from there, where it moved between two fixes.
     pub trailer_slack: f64,
@@ -72,6 +73,7 @@ impl Sample {
             uncertainty,
             clear: (distance - limits.rig_m - uncertainty).max(0.0),
             bracketed: tractor.bracketed && trailer.bracketed,
+            tractor: tractor.position,
             trailer: trailer.position,
             trailer_slack: trailer.slack,
             trailer_moves: trailer.speed >= MOVING_MPS,

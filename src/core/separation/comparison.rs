@@ -1,0 +1,62 @@
+//! What the detector sees, for those who want to look over its shoulder: `replay` draws and explains it.
+
+use super::history::{HOLD_MS, NEAR_MS};
+use super::limits::Limits;
+use super::sample::{Sample, Side};
+use super::unit::Unit;
+use crate::core::geo::{Metres, Position};
+use crate::core::time::UnixMillis;
+
+/// Tractor and trailer compared at one event time.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Comparison {
+    /// Event time.
+    pub at: UnixMillis,
+    /// Where the tractor was.
+    pub tractor: Position,
+    /// Where the trailer was.
+    pub trailer: Position,
+    /// From one to the other.
+    pub distance: Metres,
+    /// How far that may be off.
+    pub uncertainty: Metres,
+    /// What remains when rig length and uncertainty are taken off: surely apart by this much.
+    pub clear: Metres,
+    /// False against a tractor that is only taken to be parked where it was last heard.
+    pub bracketed: bool,
+    /// Where one rig would be.
+    pub together: bool,
+}
+
+/// All comparisons that a fix of one side at a time decides, as they stand now, oldest first: its own, and those at the other
+/// side's fixes to which it is a neighbour.
+pub(super) fn around<'a>(
+    side: Side,
+    at: UnixMillis,
+    tractor: &'a Unit,
+    trailer: &'a Unit,
+    limits: &'a Limits,
+) -> impl Iterator<Item = Comparison> + 'a {
+    let (own, other, beyond_ms) = match side {
+        Side::Tractor => (&tractor.history, &trailer.history, HOLD_MS),
+        Side::Trailer => (&trailer.history, &tractor.history, NEAR_MS),
+    };
+    let (before, after) = own.neighbours(at);
+    let from = before.map_or(UnixMillis(at.0.saturating_sub(NEAR_MS)), |f| f.at());
+    let to = after.map_or(UnixMillis(at.0.saturating_add(beyond_ms)), |f| f.at());
+    let others = other.fixes().iter().filter(move |f| f.at() > from && f.at() <= to);
+    let times = others.map(move |f| (side.other(), f)).chain(own.get(at).map(move |f| (side, f)));
+    times.filter_map(move |(side, fix)| {
+        let sample = Sample::at_fix(side, fix, tractor, trailer, limits)?;
+        Some(Comparison {
+            at: sample.at,
+            tractor: sample.tractor,
+            trailer: sample.trailer,
+            distance: Metres(sample.distance),
+            uncertainty: Metres(sample.uncertainty),
+            clear: Metres(sample.clear),
+            bracketed: sample.bracketed,
+            together: sample.is_together(limits),
+        })
+    })
+}
