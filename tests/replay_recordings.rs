@@ -116,6 +116,21 @@ fn what_decided_and_what_the_naive_rule_says_goes_to_standard_error() {
 }
 
 #[test]
+fn a_picture_is_drawn_beside_the_findings() {
+    let directory = TempDir::new().unwrap();
+    let file = directory.path().join("story.svg");
+    let lines = recorded(&story(NOW, 7), own_line);
+    assert_eq!(replayed(&lines, &["--plot", file.to_str().unwrap()]), replayed(&lines, &[]));
+    let svg = fs::read_to_string(&file).unwrap();
+    for wanted in ["T-101 and R-101", "left behind 05:41:46", "permitted drop 05:43:03", "prefers-color-scheme:dark"] {
+        assert!(svg.contains(wanted), "{wanted}");
+    }
+    let (code, _, err) = gladhand(&joined(&lines), &["--plot", "/nowhere/story.svg"], "");
+    assert_eq!(code, 1);
+    assert!(err.ends_with("gladhand: /nowhere/story.svg: No such file or directory (os error 2)\n"), "{err}");
+}
+
+#[test]
 fn a_sparse_trailer_shows_what_comparing_latest_positions_costs() {
     let haul = scenarios().iter().find(|s| s.name == "normal_haul_trailer_5min").unwrap().build(3);
     let (out, err) = run(&recorded(&haul.stream, own_line), &["--compare"], "");

@@ -23,3 +23,21 @@ pub(super) fn man(directory: Option<&PathBuf>) -> Outcome {
     }
     Ok(String::from_utf8_lossy(&page).into_owned())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_command_is_completed_and_has_its_page() {
+        let script = completions(Shell::Bash).unwrap();
+        let directory = tempfile::tempdir().unwrap();
+        man(Some(&directory.path().to_owned())).unwrap();
+        for command in Cli::command().get_subcommands() {
+            assert!(script.contains(&format!("gladhand,{})", command.get_name())), "{command}");
+            let page = std::fs::read_to_string(directory.path().join(format!("gladhand-{}.1", command.get_name()))).unwrap();
+            assert!(page.contains(".SH SYNOPSIS"), "{page}");
+        }
+        assert!(man(None).unwrap().contains(".TH gladhand 1"));
+    }
+}

@@ -43,6 +43,13 @@ enum Command {
     /// The whole story on this machine, with nothing to set up: a trailer left behind, and one telephone call
     Demo,
     /// What the detector says of a recording
+    ///
+    /// The recording holds lines of `mosquitto_sub -F %J -t '#'`, or lines {"topic":…,"received":<unix s>,"payload":…}. Assignments
+    /// and zones in it change the roster as they would live. No broker, key, store or configuration is needed; the telemetry
+    /// sources, thresholds and zones are those of the configuration where there is one.
+    ///
+    /// Standard output holds findings and nothing else, one JSON object a line, always the same for the same recording. Everything
+    /// for people goes to standard error: what --explain and --compare say, lines that could not be read, and what was read.
     Replay(replay::Args),
     /// Simulated rigs for any broker
     Simulate(simulate::Args),

@@ -1,6 +1,6 @@
 //! `gladhand replay`: what the detector says of a recording.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 
@@ -9,7 +9,7 @@ use super::{Failure, Outcome};
 use crate::config::{self, Config, ConfigError, Loaded, roster};
 use crate::core::separation::Settings;
 use crate::core::time::UnixMillis;
-use crate::replay::{self, PairId, Session, Trail, Watch, explain};
+use crate::replay::{self, PairId, Session, Trail, Watch, explain, plot};
 
 /// Longest line that is looked at: the largest payload, each of its bytes escaped.
 const MAX_LINE: u64 = 2 * 1024 * 1024;
@@ -20,11 +20,7 @@ const MAX_NAMED: u64 = 100;
 /// Times of alarms that are named of each pair.
 const TIMES: usize = 5;
 
-/// Runs the detector over recorded telemetry and prints one JSON line for each finding.
-///
-/// FILE holds lines of `mosquitto_sub -F %J -t '#'`, or lines {"topic":…,"received":<unix s>,"payload":…}. Assignments and zones in
-/// the recording change the roster as they would live. The same recording always gives the same lines; no clock, no network, no
-/// store. Only findings go to standard output, everything else to standard error.
+/// `gladhand replay`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// The recording; - for standard input
@@ -41,13 +37,16 @@ pub(super) struct Args {
     /// Says on standard error what latest position against latest position would have alarmed, beside what was found
     #[arg(long)]
     compare: bool,
+    /// Draws distance over time, what was found, and the tracks, for up to 12 pairs
+    #[arg(long, value_name = "FILE.svg")]
+    plot: Option<PathBuf>,
 }
 
 pub(super) fn run(config: &Path, args: &Args) -> Outcome {
     let loaded = loaded(config, args).map_err(Failure::Malformed)?;
     let settings = loaded.settings();
     let mut session = Session::new(&settings.separation, loaded.router(), settings.topics, settings.roster);
-    if args.explain || args.compare {
+    if args.explain || args.compare || args.plot.is_some() {
         session = session.watching(&settings.separation);
     }
     let failed = |why: io::Error| Failure::Failed(format!("{}: {why}", args.file.display()));
@@ -88,6 +87,9 @@ pub(super) fn run(config: &Path, args: &Args) -> Outcome {
     }
     if let Some(watch) = session.watch().filter(|_| args.compare) {
         say(&comparison(watch));
+    }
+    if let (Some(watch), Some(file)) = (session.watch(), &args.plot) {
+        fs::write(file, plot(watch)).map_err(|why| Failure::Failed(format!("{}: {why}", file.display())))?;
     }
     summary(&session);
     Ok(String::new())

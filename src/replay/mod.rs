@@ -10,12 +10,14 @@
 
 mod explain;
 mod naive;
+mod plot;
 mod recording;
 mod session;
 mod watch;
 
 pub use explain::explain;
 pub use naive::Naive;
+pub use plot::plot;
 pub use recording::Unread;
 pub use session::{Session, Tally};
 pub use watch::{PairId, Trail, Watch};
