@@ -8,18 +8,19 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use gladhand::core::calls::dialing::{CallResult, Conversation, ConversationStatus, NotPlaced, Order, Verdict};
-use gladhand::core::calls::{Call, State, settings};
+use gladhand::core::calls::{Call, State};
 use gladhand::core::health::Health;
 use gladhand::core::id::CallSid;
-use gladhand::core::machine::{Effect, Identity, Input, Machine, Output, Settings};
-use gladhand::core::record::{Change, Entry};
-use gladhand::core::roster::book::RosterFile;
-use gladhand::core::separation;
+use gladhand::core::machine::{Effect, Input, Machine, Output};
+use gladhand::core::record::Change;
 use gladhand::core::time::{Mono, Now, UnixMillis};
-use gladhand::core::topics::Topics;
 use gladhand::rigs::rng::Rng;
 use gladhand::rigs::story::story;
 use gladhand::rigs::{Kind, Stream};
+
+#[path = "common/machine.rs"]
+mod machine;
+use machine::{Kept, start};
 
 /// Histories in an ordinary run; `GLADHAND_HISTORIES` sets another number.
 const HISTORIES: u64 = 300;
@@ -44,7 +45,7 @@ struct World {
     stream: Stream,
     machine: Machine,
     starts: u32,
-    store: BTreeMap<String, (u64, Vec<u8>)>,
+    store: Kept,
     wall: UnixMillis,
     mono: Duration,
     vendor: Vendor,
@@ -72,7 +73,7 @@ impl World {
         let wall = stream.first().unwrap().received;
         let reachable = rng.chance(0.6);
         let now = Now { mono: Mono::default(), wall, trusted: true };
-        let machine = start(1, &BTreeMap::new(), now).0;
+        let machine = start(1, &Kept::new(), now).0;
         let vendor = Vendor { reachable, ..Vendor::default() };
         Self {
             seed,
@@ -302,26 +303,6 @@ impl World {
     fn now(&self) -> Now {
         Now { mono: Mono(self.mono), wall: self.wall, trusted: true }
     }
-}
-
-fn start(starts: u32, store: &BTreeMap<String, (u64, Vec<u8>)>, now: Now) -> (Machine, Vec<String>) {
-    let settings = Settings {
-        gateway: "yard-7".to_owned(),
-        topics: Topics::new("gladhand", "te/device/main/service/gladhand/status/health"),
-        separation: separation::Settings::default(),
-        calls: settings::Settings::default(),
-        retry: settings::Retry::default(),
-        health_interval: Duration::from_secs(60),
-        roster: RosterFile::default(),
-    };
-    let identity = Identity { pid: 1, version: "0", nonce: format!("n{starts}") };
-    let entries: Vec<Entry> = store
-        .iter()
-        .map(|(key, (revision, bytes))| Entry { key: key.clone(), revision: *revision, bytes: bytes.clone() })
-        .collect();
-    let mut machine = Machine::new(settings, identity, now);
-    let unread = machine.restore(&entries, now);
-    (machine, unread)
 }
 
 fn conversation_after(questions: u32) -> Conversation {

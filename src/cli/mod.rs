@@ -44,7 +44,7 @@ enum Command {
     Demo,
     /// What the detector says of a recording
     ///
-    /// The recording holds lines of `mosquitto_sub -F %J -t '#'`, or lines {"topic":…,"received":<unix s>,"payload":…}. Assignments
+    /// The recording holds lines of `mosquitto_sub -F %J -t '#'`, or lines `{"topic":…,"received":<unix s>,"payload":…}`. Assignments
     /// and zones in it change the roster as they would live. No broker, key, store or configuration is needed; the telemetry
     /// sources, thresholds and zones are those of the configuration where there is one.
     ///

@@ -113,6 +113,8 @@ pub struct Mqtt {
     pub last_error: Option<String>,
     /// Announcements waiting for the broker's acknowledgement.
     pub waiting: u64,
+    /// Messages on our own topics that were not followed: malformed, refused, or about nothing there is.
+    pub not_followed: u64,
 }
 
 impl Health {
@@ -123,7 +125,7 @@ impl Health {
             time: UnixMillis(0),
             telemetry: Telemetry { units: 0, stale: health.telemetry.stale, ..Telemetry::default() },
             calls: Calls { oldest_s: None, ..health.calls },
-            mqtt: Mqtt { waiting: 0, ..health.mqtt.clone() },
+            mqtt: Mqtt { waiting: 0, not_followed: 0, ..health.mqtt.clone() },
             ..health.clone()
         };
         quiet(self) != quiet(other)

@@ -70,7 +70,9 @@ impl Machine {
                     self.snoozed.remove(&finding.tractor);
                     self.forget(snooze_key(&finding.tractor));
                 }
-                self.nobody_to_call.retain(|_, violation_id| *violation_id != finding.violation_id);
+                if self.nobody_to_call.get(&finding.tractor) == Some(&finding.violation_id) {
+                    self.has_somebody(&finding.tractor);
+                }
             }
             FindingEvent::Suspected | FindingEvent::DroppedOk => {}
         }
@@ -92,6 +94,7 @@ impl Machine {
         });
         let Some(driver) = driver else {
             self.nobody_to_call.insert(finding.tractor.clone(), finding.violation_id.clone());
+            self.keep(nobody_key(&finding.tractor), &finding.violation_id);
             self.warn(format!("{} of {} and {}: the roster names nobody to call", kind, finding.tractor, finding.trailer));
             return;
         };
@@ -111,6 +114,25 @@ impl Machine {
         {
             let call_sid = call.call_sid.clone();
             let _ = self.queue.cancel(&call_sid, &acknowledged(&by), now);
+        }
+    }
+
+    /// The roster may name somebody now: a violation that is still open and had nobody to be told is owed its call.
+    pub(super) fn owe_what_nobody_heard(&mut self, now: Now) {
+        let open: Vec<Finding> = self
+            .detector
+            .open()
+            .filter(|f| f.event == FindingEvent::Opened && self.nobody_to_call.get(&f.tractor) == Some(&f.violation_id))
+            .collect();
+        for finding in open {
+            self.has_somebody(&finding.tractor);
+            self.owe_for(&finding, now);
+        }
+    }
+
+    fn has_somebody(&mut self, tractor: &UnitId) {
+        if self.nobody_to_call.remove(tractor).is_some() {
+            self.forget(nobody_key(tractor));
         }
     }
 
@@ -155,7 +177,7 @@ impl Machine {
             self.keep(snooze_key(&tractor), &snooze);
             self.snoozed.insert(tractor.clone(), snooze);
         }
-        self.nobody_to_call.remove(&tractor);
+        self.has_somebody(&tractor);
         waiting.len()
     }
 
@@ -189,6 +211,10 @@ impl Machine {
 fn pair_key(tractor: &UnitId, trailer: &UnitId) -> String {
     // No id contains a slash.
     format!("pair/{tractor}/{trailer}")
+}
+
+fn nobody_key(tractor: &UnitId) -> String {
+    format!("nobody/{tractor}")
 }
 
 fn snooze_key(tractor: &UnitId) -> String {

@@ -28,6 +28,7 @@ impl Machine {
             Some(Inbound::Zones) => self.zones_message(payload).err(),
             Some(Inbound::Request) => {
                 if let Err(refusal) = self.request_message(payload, retained, now) {
+                    self.link.not_followed = self.link.not_followed.saturating_add(1);
                     let words = json!({ "reason": refusal, "at": now.wall });
                     self.outbox.announce(topics.rejected(), words.to_string());
                 }
@@ -52,6 +53,7 @@ impl Machine {
             None => Some("nothing is expected on this topic".to_owned()),
         };
         if let Some(wrong) = wrong {
+            self.link.not_followed = self.link.not_followed.saturating_add(1);
             self.warn_of_input(&format!("message on {} not followed: {wrong}", clip(topic, 120)), now);
         }
     }
@@ -63,7 +65,7 @@ impl Machine {
                 self.keep(format!("override/{}", taken.tractor), &taken);
                 let (tractor, since) = (taken.tractor, taken.since.unwrap_or(now.wall));
                 self.detector.assign(&tractor, &taken.trailers, since, receive(now));
-                self.nobody_to_call.remove(&tractor);
+                self.owe_what_nobody_heard(now);
                 Ok(())
             }
             Override::Same | Override::Older => Ok(()),

@@ -327,7 +327,8 @@ impl Machine {
         }
         let start = Start { session: self.session, at: now.trusted.then_some(now.wall) };
         self.keep("session".to_owned(), &start);
-        self.book.apply(&mut self.detector, receive(now));
+        let paired = entries.iter().filter_map(|entry| UnitId::new(entry.key.strip_prefix("pair/")?.split_once('/')?.0).ok());
+        self.apply_roster(paired.collect(), now);
         self.drain(now);
         unread
     }
@@ -419,10 +420,20 @@ impl Machine {
     fn configure(&mut self, settings: Settings, now: Now) {
         self.detector.configure(&settings.separation);
         self.queue.configure(settings.calls.clone(), settings.retry.clone());
+        let before = self.book.assignments().into_iter().map(|(assignment, _)| assignment.tractor.clone()).collect();
         self.book.load(settings.roster.clone());
         self.settings = settings;
-        self.book.apply(&mut self.detector, receive(now));
+        self.apply_roster(before, now);
         self.health_wanted = true;
+    }
+
+    /// Tells the detector what the roster says, and of the tractors in `before` that it does not name any longer.
+    fn apply_roster(&mut self, before: BTreeSet<UnitId>, now: Now) {
+        for tractor in before.iter().filter(|tractor| self.book.assignment(tractor).is_none()) {
+            self.detector.assign(tractor, &[], now.wall, receive(now));
+        }
+        self.book.apply(&mut self.detector, receive(now));
+        self.owe_what_nobody_heard(now);
     }
 
     fn restore_one(&mut self, entry: &Entry, now: Now) -> Option<()> {
@@ -438,6 +449,9 @@ impl Machine {
             "zones" => self.book.set_zones(Some(read(entry)?)),
             "request" => {
                 self.seen.insert(rest.to_owned(), read(entry)?);
+            }
+            "nobody" => {
+                self.nobody_to_call.insert(UnitId::new(rest).ok()?, read(entry)?);
             }
             "snooze" => {
                 let snooze: Snooze = read(entry)?;
