@@ -40,8 +40,6 @@ pub struct Call {
     pub dated: bool,
     /// Age counts from here: newest evidence of the violation, or receipt of the request.
     pub evidence: UnixMillis,
-    /// Not dialled before.
-    pub not_before: Option<UnixMillis>,
     /// Where it is.
     pub state: State,
     /// Why it is there, in words.

@@ -243,33 +243,7 @@ impl Queue {
         if active >= MAX_ACTIVE && matches!(owed.cause, Cause::Request) {
             return Err(Denied::Full);
         }
-        let call_sid = self.names.next(&owed.driver.id);
-        Ok(self.enter(
-            Call {
-                call_sid,
-                revision: 0,
-                order: self.next_order,
-                cause: owed.cause,
-                driver: owed.driver,
-                dispatcher: owed.dispatcher,
-                prompt: owed.prompt,
-                triggers: owed.triggers,
-                attempt: 1,
-                parent_call_sid: None,
-                created: now.wall,
-                dated: now.trusted,
-                evidence: owed.evidence,
-                not_before: None,
-                state: State::Pending,
-                reason: None,
-                outcome: None,
-                conversation_id: None,
-                provider_call_sid: None,
-                changed: now.wall,
-                dialed: None,
-            },
-            now,
-        ))
+        Ok(self.enter(owed, now))
     }
 
     /// Calls off one call that waits, or closes one of unknown outcome.
@@ -322,27 +296,16 @@ impl Queue {
         if !call.state.is_final() && call.state != State::Unknown {
             return Err(Denied::TooLate { state: call.state, why: "it has not ended yet" });
         }
-        let mut call = Call {
-            call_sid: self.names.next(&call.driver.id),
-            revision: 0,
-            order: self.next_order,
-            attempt: call.attempt.saturating_add(1),
-            parent_call_sid: Some(call_sid.clone()),
-            created: now.wall,
-            dated: now.trusted,
+        let again = Owed {
+            cause: call.cause.clone(),
+            driver: call.driver.clone(),
+            dispatcher: call.dispatcher.clone(),
+            prompt: call.prompt.clone(),
+            triggers: call.triggers,
+            before: (call.attempt, Some(call_sid.clone())),
             evidence: now.wall,
-            not_before: None,
-            state: State::Pending,
-            reason: None,
-            outcome: None,
-            conversation_id: None,
-            provider_call_sid: None,
-            changed: now.wall,
-            dialed: None,
-            ..call.clone()
         };
-        call.reason = Some("asked for again".to_owned());
-        Ok(self.enter(call, now))
+        Ok(self.enter(again, now))
     }
 
     /// Whether the configuration allows dialling at all: `Some(reason)` holds every call.
@@ -660,7 +623,29 @@ impl Queue {
         }
     }
 
-    fn enter(&mut self, call: Call, now: Now) -> &Call {
+    fn enter(&mut self, owed: Owed, now: Now) -> &Call {
+        let call = Call {
+            call_sid: self.names.next(&owed.driver.id),
+            revision: 0,
+            order: self.next_order,
+            cause: owed.cause,
+            driver: owed.driver,
+            dispatcher: owed.dispatcher,
+            prompt: owed.prompt,
+            triggers: owed.triggers,
+            attempt: owed.before.0.saturating_add(1),
+            parent_call_sid: owed.before.1,
+            created: now.wall,
+            dated: now.trusted,
+            evidence: owed.evidence,
+            state: State::Pending,
+            reason: None,
+            outcome: None,
+            conversation_id: None,
+            provider_call_sid: None,
+            changed: now.wall,
+            dialed: None,
+        };
         self.next_order = self.next_order.saturating_add(1);
         let call_sid = call.call_sid.clone();
         self.keep(call.clone(), now);
