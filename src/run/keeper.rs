@@ -50,6 +50,7 @@ impl Keeper {
                     Err(why) => {
                         error!("store: cannot be opened again, everything waits for it: {why}");
                         service.status("the store cannot be written; everything waits for it");
+                        service.still_alive();
                         sleep(REOPEN_EVERY).await;
                         continue;
                     }
@@ -73,7 +74,7 @@ impl Keeper {
                 Err(why) => match why.refused_key() {
                     Some(key) => {
                         error!("store: a record is given up: {why}");
-                        changes.retain(|change| !change.key.starts_with(key));
+                        changes.retain(|change| change.key != key);
                         self.store = Some(store);
                     }
                     None => {

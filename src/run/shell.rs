@@ -187,8 +187,8 @@ impl Shell {
                 self.loaded = loaded;
                 self.vendor.replace(client(&self.loaded));
                 let now = self.clock.now();
-                self.machine.handle(Input::Configure(Box::new(self.loaded.settings())), now);
                 self.machine.handle(Input::Ready(self.vendor.ready()), now);
+                self.machine.handle(Input::Configure(Box::new(self.loaded.settings())), now);
                 info!("configuration and roster read again");
             }
             Err(wrong) => {
@@ -203,6 +203,8 @@ impl Shell {
     /// Waits a little for the answers that are still out, says "down" and goes.
     pub async fn stop(mut self) {
         self.service.stopping();
+        let now = self.clock.now();
+        self.machine.handle(Input::Stopping, now);
         let late = timeout(LAST_ANSWERS, async {
             while self.dialing > 0 {
                 let answered = self.vendor.answered().await;
@@ -243,6 +245,7 @@ impl Shell {
                 self.machine.handle(Input::LinkDown(reason), now);
             }
             LinkEvent::Delivered(NO_TICKET) => {}
+            LinkEvent::Refused { ticket: NO_TICKET, reason } => warn!("broker: it refuses our health: {reason}"),
             LinkEvent::Delivered(Ticket(ticket)) => self.machine.handle(Input::Delivered(ticket), now),
             LinkEvent::Refused { ticket: Ticket(ticket), reason } => {
                 warn!("broker: it refuses a message of ours: {reason}");
@@ -284,9 +287,14 @@ impl Shell {
         for effect in effects {
             match effect {
                 Effect::Publish { ticket, announcement: Announcement { topic, payload } } => {
-                    if let Err(why) = self.link.publish(Ticket(ticket), topic.as_str(), payload, false) {
-                        // It stays in the outbox and goes out with the next connection.
-                        warn!("broker: {topic} not published: {why}");
+                    match self.link.publish(Ticket(ticket), topic.as_str(), payload, false) {
+                        // Offline or full, it stays in the outbox and goes out with the next connection.
+                        Ok(()) | Err(NotSent::Offline | NotSent::Full) => {}
+                        Err(why @ (NotSent::Topic | NotSent::TooLarge { .. })) => {
+                            warn!("broker: {topic} can never be published: {why}");
+                            let now = self.clock.now();
+                            self.machine.handle(Input::Delivered(ticket), now);
+                        }
                     }
                 }
                 Effect::Health(health) => {

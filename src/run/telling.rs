@@ -13,7 +13,6 @@ pub fn tell(telling: &Telling) {
         Telling::Finding(finding) => tell_finding(finding),
         Telling::Call(call) => tell_call(call),
         Telling::Warning(words) => warn!("{words}"),
-        Telling::Notice(words) => info!("{words}"),
     }
 }
 

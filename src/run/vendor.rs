@@ -2,7 +2,7 @@
 
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 
-use crate::core::calls::dialing::{AskError, Conversation, Order, Verdict};
+use crate::core::calls::dialing::{AskError, Conversation, NotPlaced, Order, Verdict};
 use crate::core::id::CallSid;
 use crate::elevenlabs::{Client, ListQuery};
 
@@ -58,6 +58,11 @@ impl Vendor {
 
     /// One POST.
     pub fn dial(&self, order: Box<Order>) {
+        if let Err((_, why)) = &self.client {
+            let verdict = Verdict::NotPlaced(NotPlaced::Unreachable(why.clone()));
+            drop(self.sender.send(Answered::Dialed(order.call_sid.clone(), verdict)));
+            return;
+        }
         let lost = Answered::Dialed(order.call_sid.clone(), Verdict::Unknown("the attempt broke off inside gladhand".to_owned()));
         self.perform(lost, async move |client| Answered::Dialed(order.call_sid.clone(), client.place(&order).await));
     }
@@ -85,8 +90,11 @@ impl Vendor {
     where
         F: Future<Output = Answered> + Send + 'static,
     {
-        // The core holds every call while there is no client.
-        let Ok(client) = &self.client else { return };
+        let Ok(client) = &self.client else {
+            // The core holds every call while there is no client; what it asks all the same is answered.
+            drop(self.sender.send(lost));
+            return;
+        };
         let (sender, work) = (self.sender.clone(), work(client.clone()));
         let work = tokio::spawn(work);
         tokio::spawn(async move {

@@ -45,7 +45,7 @@ use record::{Kind, Record, Stored};
 use tree::{Contents, OpenError, Tree, Write};
 
 /// The longest key, in bytes: a kind and a `call_sid`, which has 128 at most, with room to spare.
-pub const MAX_KEY: usize = 200;
+pub const MAX_KEY: usize = 320;
 /// The longest record, in bytes.
 pub const MAX_RECORD: usize = 64 * 1024;
 
@@ -135,7 +135,7 @@ impl Store {
         let mut newest = BTreeMap::new();
         for change in changes {
             if !is_key(&change.key) {
-                return Err(StoreError::BadKey(change.key.chars().take(MAX_KEY).collect()));
+                return Err(StoreError::BadKey(change.key.clone()));
             }
             if let Some(value) = change.value.as_ref().filter(|value| value.bytes.len() > MAX_RECORD) {
                 return Err(StoreError::TooLarge { key: change.key.clone(), bytes: value.bytes.len() });

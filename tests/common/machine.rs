@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use gladhand::core::calls::settings;
-use gladhand::core::machine::{Identity, Machine, Settings};
+use gladhand::core::machine::{Identity, Input, Machine, Settings};
 use gladhand::core::record::Entry;
 use gladhand::core::roster::book::RosterFile;
 use gladhand::core::separation;
@@ -32,5 +32,6 @@ pub fn start(starts: u32, store: &Kept, now: Now) -> (Machine, Vec<String>) {
         .collect();
     let mut machine = Machine::new(settings, identity, now);
     let unread = machine.restore(&entries, now);
+    machine.handle(Input::Ready(Ok(())), now);
     (machine, unread)
 }

@@ -162,7 +162,9 @@ impl State {
         match self {
             Self::Pending => matches!(next, Self::Held | Self::Dialing | Self::Concluded | Self::Expired | Self::Cancelled),
             Self::Held => matches!(next, Self::Pending | Self::Expired | Self::Cancelled),
-            Self::Dialing => matches!(next, Self::Pending | Self::Held | Self::Placed | Self::Unknown | Self::Failed),
+            Self::Dialing => {
+                matches!(next, Self::Pending | Self::Held | Self::Placed | Self::Unknown | Self::Failed | Self::Cancelled)
+            }
             Self::Unknown => matches!(next, Self::Placed | Self::Failed | Self::Cancelled),
             Self::Placed => matches!(next, Self::Concluded),
             Self::Concluded | Self::Failed | Self::Expired | Self::Cancelled => false,

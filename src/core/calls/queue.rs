@@ -123,11 +123,18 @@ pub struct Queue {
     expiring: BTreeSet<(UnixMillis, CallSid)>,
     dialing: BTreeSet<CallSid>,
     following: BTreeMap<CallSid, Follow>,
-    ended: BTreeSet<(UnixMillis, CallSid)>,
+    /// In the order in which they ended.
+    ended: VecDeque<CallSid>,
     counts: BTreeMap<State, usize>,
+    /// Being dialled, and no longer wanted: if nobody's phone rang, that is their end.
+    unwanted: BTreeMap<CallSid, String>,
     last_called: BTreeMap<(DriverId, ViolationKind), UnixMillis>,
     next_order: u64,
     rate: Rate,
+    /// False until it is known whether anything can be dialled at all; until then nothing happens.
+    started: bool,
+    /// Told to stop: what is under way ends, nothing new begins.
+    stopping: bool,
     unready: Option<String>,
     refused: Option<Refused>,
     pause: Option<Pause>,
@@ -178,11 +185,14 @@ impl Queue {
             expiring: BTreeSet::new(),
             dialing: BTreeSet::new(),
             following: BTreeMap::new(),
-            ended: BTreeSet::new(),
+            ended: VecDeque::new(),
             counts: BTreeMap::new(),
+            unwanted: BTreeMap::new(),
             last_called: BTreeMap::new(),
             next_order: 0,
             rate: Rate::new(),
+            started: false,
+            stopping: false,
             unready: None,
             refused: None,
             pause: None,
@@ -271,8 +281,17 @@ impl Queue {
 
     /// Calls off what waits for one violation, when the settings want that.
     pub fn violation_ended(&mut self, violation_id: &ViolationId, reason: &str, now: Now) {
-        if !self.settings.cancel_on_rejoin {
-            return;
+        if self.settings.cancel_on_rejoin {
+            self.call_off(violation_id, reason, now);
+        }
+    }
+
+    /// Calls off what waits for one violation; what is being dialled does not come back to waiting. Returns how many waited.
+    pub fn call_off(&mut self, violation_id: &ViolationId, reason: &str, now: Now) -> usize {
+        for call_sid in &self.dialing {
+            if self.calls.get(call_sid).is_some_and(|call| call.violation_id() == Some(violation_id)) {
+                self.unwanted.insert(call_sid.clone(), reason.to_owned());
+            }
         }
         let waiting: Vec<Call> = self
             .waiting
@@ -281,9 +300,11 @@ impl Queue {
             .filter(|call| call.violation_id() == Some(violation_id))
             .cloned()
             .collect();
+        let count = waiting.len();
         for mut call in waiting {
             self.change(&mut call, State::Cancelled, Some(reason.to_owned()), now);
         }
+        count
     }
 
     /// Owes the same call once more, because a person says so.
@@ -308,9 +329,18 @@ impl Queue {
         Ok(self.enter(again, now))
     }
 
-    /// Whether the configuration allows dialling at all: `Some(reason)` holds every call.
+    /// Whether the configuration allows dialling at all: `Some(reason)` holds every call. Nothing is dialled before the first
+    /// time that this is said.
     pub fn set_unready(&mut self, reason: Option<String>) {
+        self.started = true;
         self.unready = reason;
+        // Another key may be accepted.
+        self.refused = None;
+    }
+
+    /// Nothing is dialled from now on: the process is about to end.
+    pub fn stop(&mut self) {
+        self.stopping = true;
     }
 
     /// How one POST ended.
@@ -320,6 +350,8 @@ impl Queue {
         let reached = !matches!(verdict, Verdict::NotPlaced(NotPlaced::Unreachable(_)));
         self.uplink = if reached { Uplink::Ok } else { Uplink::Offline };
         self.uplink_tried = Some(now.mono);
+        let unwanted = self.unwanted.remove(call_sid);
+        let back = |state, reason| unwanted.clone().map_or((state, reason), |why| (State::Cancelled, why));
         match verdict {
             Verdict::Placed { conversation_id, provider_call_sid } => {
                 self.backoff = self.retry.initial;
@@ -331,18 +363,24 @@ impl Queue {
                 self.change(&mut call, State::Unknown, Some(reason), now);
             }
             Verdict::NotPlaced(NotPlaced::Unreachable(reason)) => {
-                self.change(&mut call, State::Pending, Some(reason), now);
+                // A probe that gets through may still be followed by a handshake that does not.
+                self.pause = Some(Pause { until: now.mono + self.backoff, for_a_slot: false });
+                self.backoff = self.backoff.saturating_mul(2).min(self.retry.max);
+                let (state, reason) = back(State::Pending, reason);
+                self.change(&mut call, state, Some(reason), now);
             }
             Verdict::NotPlaced(NotPlaced::Busy { retry_after, concurrency, reason }) => {
                 let wait = retry_after.unwrap_or(self.backoff);
                 self.backoff = self.backoff.saturating_mul(2).min(self.retry.max);
                 self.pause = Some(Pause { until: now.mono + wait, for_a_slot: concurrency });
-                self.change(&mut call, State::Pending, Some(reason), now);
+                let (state, reason) = back(State::Pending, reason);
+                self.change(&mut call, state, Some(reason), now);
             }
             Verdict::NotPlaced(NotPlaced::Unauthorised(reason) | NotPlaced::Provider { reason, credentials: true }) => {
                 let probe_at = now.mono + PROBE_ACCOUNT_EVERY;
                 self.refused = Some(Refused { reason: reason.clone(), probe_at, probing: false });
-                self.change(&mut call, State::Held, Some(reason), now);
+                let (state, reason) = back(State::Held, reason);
+                self.change(&mut call, state, Some(reason), now);
             }
             Verdict::NotPlaced(NotPlaced::Refused(reason) | NotPlaced::Provider { reason, credentials: false }) => {
                 self.change(&mut call, State::Failed, Some(reason), now);
@@ -377,6 +415,11 @@ impl Queue {
     /// Whether the vendor could be reached.
     pub fn probed_uplink(&mut self, reached: bool, now: Now) {
         self.probing = false;
+        if !reached {
+            // Its return is not waited for any longer than need be.
+            self.backoff = self.retry.initial;
+            self.pause = None;
+        }
         self.uplink = if reached { Uplink::Ok } else { Uplink::Offline };
         self.uplink_tried = Some(now.mono);
     }
@@ -394,6 +437,9 @@ impl Queue {
     /// Lets leave what may leave and end what has become too old. Call it after every input and at every deadline.
     /// `newest_evidence` tells of a violation that is still open when it was last seen to be one.
     pub fn advance(&mut self, now: Now, newest_evidence: &dyn Fn(&ViolationId) -> Option<UnixMillis>) {
+        if !self.started {
+            return;
+        }
         self.trust(now);
         self.expire(now, newest_evidence);
         self.hold_or_release(now);
@@ -420,7 +466,10 @@ impl Queue {
     #[must_use]
     pub fn next_deadline(&self, now: Now) -> Option<(Mono, &'static str)> {
         let held = self.held_for.is_some();
-        let wants_to_leave = !held && !self.waiting.is_empty();
+        if !self.started || self.stopping {
+            return None;
+        }
+        let wants_to_leave = !held && self.next_to_dial().is_some();
         let at_wall = |at: UnixMillis| now.mono + at.since(now.wall);
         [
             self.expiring.first().filter(|_| now.trusted).map(|(at, _)| (at_wall(*at), "a call expires")),
@@ -493,9 +542,8 @@ impl Queue {
     }
 
     fn dial(&mut self, now: Now) {
-        while self.pause.is_none() && self.has_slot() {
-            let Some((_, call_sid)) = self.waiting.first().cloned() else { return };
-            let Some(mut call) = self.calls.get(&call_sid).cloned() else { return };
+        while self.pause.is_none() && self.has_slot() && !self.stopping {
+            let Some(mut call) = self.next_to_dial().cloned() else { return };
             if let Some(reason) = self.called_just_now(&call, now) {
                 self.change(&mut call, State::Cancelled, Some(reason), now);
                 continue;
@@ -528,6 +576,15 @@ impl Queue {
 
     fn has_slot(&self) -> bool {
         self.dialing.len().saturating_add(self.following.len()) < self.settings.max_concurrent
+    }
+
+    /// The oldest waiting call whose driver is not being dialled about the same kind of violation at this moment: whether the
+    /// cooldown holds it back shows when that attempt has its answer.
+    fn next_to_dial(&self) -> Option<&Call> {
+        let about = |call: &Call| call.kind().map(|kind| (call.driver.id.clone(), kind));
+        let dialing: Vec<_> = self.dialing.iter().filter_map(|sid| self.calls.get(sid)).filter_map(about).collect();
+        let waiting = self.waiting.iter().filter_map(|(_, call_sid)| self.calls.get(call_sid));
+        waiting.into_iter().find(|call| about(call).is_none_or(|about| !dialing.contains(&about)))
     }
 
     /// The cooldown: one driver is not called twice in a short time about the same kind of violation.
@@ -688,7 +745,6 @@ impl Queue {
                 self.expiring.remove(&(at, call_sid.clone()));
             }
             self.waiting.remove(&(before.order, call_sid.clone()));
-            self.ended.remove(&(before.changed, call_sid.clone()));
         }
         *self.counts.entry(call.state).or_insert(0) += 1;
         if call.state.is_waiting() {
@@ -708,8 +764,8 @@ impl Queue {
         } else {
             self.following.remove(&call_sid);
         }
-        if call.state.is_final() {
-            self.ended.insert((call.changed, call_sid.clone()));
+        if call.state.is_final() && self.calls.get(&call_sid).is_none_or(|before| !before.state.is_final()) {
+            self.ended.push_back(call_sid.clone());
         }
         self.calls.insert(call_sid, call);
         self.forget_the_oldest();
@@ -717,7 +773,7 @@ impl Queue {
 
     fn forget_the_oldest(&mut self) {
         while self.ended.len() > MAX_ENDED
-            && let Some((_, call_sid)) = self.ended.pop_first()
+            && let Some(call_sid) = self.ended.pop_front()
         {
             if let Some(call) = self.calls.remove(&call_sid)
                 && let Some(count) = self.counts.get_mut(&call.state)

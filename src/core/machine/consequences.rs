@@ -11,6 +11,7 @@ use crate::core::calls::request::Request;
 use crate::core::control::Acknowledgement;
 use crate::core::id::{CallSid, DriverId, UnitId, ViolationId};
 use crate::core::outbox::OutboxOutput;
+use crate::core::record;
 use crate::core::roster::Driver;
 use crate::core::separation::{Event, Finding, FindingEvent};
 use crate::core::time::{Mono, Now};
@@ -66,7 +67,8 @@ impl Machine {
             FindingEvent::Opened => self.owe_for(&finding, now),
             FindingEvent::Closed => {
                 self.queue.violation_ended(&finding.violation_id, "the two are together again, or the assignment ended", now);
-                if self.snoozed.get(&finding.tractor).is_some_and(|snooze| snooze.until.is_none()) {
+                let others = self.detector.open().any(|f| f.tractor == finding.tractor);
+                if !others && self.snoozed.get(&finding.tractor).is_some_and(|snooze| snooze.until.is_none()) {
                     self.snoozed.remove(&finding.tractor);
                     self.forget(snooze_key(&finding.tractor));
                 }
@@ -89,12 +91,16 @@ impl Machine {
         let audience = if driver.is_some() { Audience::Driver } else { Audience::Dispatcher { driver_name: "" } };
         let driver = driver.or_else(|| {
             dispatcher.as_ref().and_then(|d| {
-                Some(Driver { id: DriverId::new("dispatcher").ok()?, name: d.name.clone(), phone: d.phone.clone() })
+                Some(Driver {
+                    id: DriverId::new(&format!("dispatcher-{}", finding.tractor)).ok()?,
+                    name: d.name.clone(),
+                    phone: d.phone.clone(),
+                })
             })
         });
         let Some(driver) = driver else {
             self.nobody_to_call.insert(finding.tractor.clone(), finding.violation_id.clone());
-            self.keep(nobody_key(&finding.tractor), &finding.violation_id);
+            self.keep(nobody_key(&finding.tractor), &(&finding.tractor, &finding.violation_id));
             self.warn(format!("{} of {} and {}: the roster names nobody to call", kind, finding.tractor, finding.trailer));
             return;
         };
@@ -161,24 +167,16 @@ impl Machine {
     pub(super) fn acknowledge(&mut self, tractor: UnitId, said: Acknowledgement, now: Now) -> usize {
         let Acknowledgement { minutes, by } = said;
         let open: Vec<ViolationId> = self.detector.open().filter(|f| f.tractor == tractor).map(|f| f.violation_id).collect();
-        let waiting: Vec<_> = self
-            .queue
-            .list()
-            .into_iter()
-            .filter(|call| call.state.is_waiting() && call.violation_id().is_some_and(|id| open.contains(id)))
-            .map(|call| call.call_sid.clone())
-            .collect();
-        for call_sid in &waiting {
-            let _ = self.queue.cancel(call_sid, &acknowledged(&by), now);
-        }
-        if !open.is_empty() || minutes.is_some() {
+        let called_off = open.iter().map(|violation_id| self.queue.call_off(violation_id, &acknowledged(&by), now)).sum();
+        self.snoozed.retain(|_, snooze| snooze.until.is_none_or(|until| now.wall < until));
+        if !open.is_empty() || (minutes.is_some() && self.book.assignment(&tractor).is_some()) {
             let until = minutes.map(|minutes| now.wall + Duration::from_secs(u64::from(minutes) * 60));
             let snooze = Snooze { tractor: tractor.clone(), until, by };
             self.keep(snooze_key(&tractor), &snooze);
             self.snoozed.insert(tractor.clone(), snooze);
         }
         self.has_somebody(&tractor);
-        waiting.len()
+        called_off
     }
 
     /// Says health when it is due, asked for, or has changed; changes that follow each other within a second are one.
@@ -209,16 +207,15 @@ impl Machine {
 }
 
 fn pair_key(tractor: &UnitId, trailer: &UnitId) -> String {
-    // No id contains a slash.
-    format!("pair/{tractor}/{trailer}")
+    record::key("pair", &[tractor, trailer])
 }
 
 fn nobody_key(tractor: &UnitId) -> String {
-    format!("nobody/{tractor}")
+    record::key("nobody", &[tractor])
 }
 
 fn snooze_key(tractor: &UnitId) -> String {
-    format!("snooze/{tractor}")
+    record::key("snooze", &[tractor])
 }
 
 fn acknowledged(by: &str) -> String {

@@ -8,6 +8,7 @@ use super::{Machine, Seen, clip, receive};
 use crate::core::calls::request::{self, Refusal};
 use crate::core::control::Acknowledgement;
 use crate::core::id::{CallSid, UnitId};
+use crate::core::record;
 use crate::core::roster::book::Override;
 use crate::core::roster::message;
 use crate::core::time::Now;
@@ -34,6 +35,8 @@ impl Machine {
                 }
                 None
             }
+            // An order that the broker repeats at every connect is none.
+            Some(Inbound::Cancel(_) | Inbound::Acknowledge(_)) if retained => Some("it is retained".to_owned()),
             Some(Inbound::Cancel(call_sid)) => match CallSid::new(call_sid) {
                 Ok(call_sid) => self.queue.cancel(&call_sid, "called off over MQTT", now).err().map(|why| why.to_string()),
                 Err(why) => Some(format!("the call_sid {why}")),
@@ -62,7 +65,7 @@ impl Machine {
         let assignment = message::assignment(tractor, payload)?;
         match self.book.assign(assignment, now.wall) {
             Override::Taken(taken) => {
-                self.keep(format!("override/{}", taken.tractor), &taken);
+                self.keep(record::key("override", &[&taken.tractor]), &taken);
                 let (tractor, since) = (taken.tractor, taken.since.unwrap_or(now.wall));
                 self.detector.assign(&tractor, &taken.trailers, since, receive(now));
                 self.owe_what_nobody_heard(now);

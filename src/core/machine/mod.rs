@@ -125,6 +125,8 @@ pub enum Input<'a> {
     },
     /// Other settings.
     Configure(Box<Settings>),
+    /// The process is about to end: what is under way ends, nothing new begins.
+    Stopping,
     /// Time passed.
     Tick,
 }
@@ -183,8 +185,6 @@ pub enum Telling {
     Call(Box<Call>),
     /// Worth waking somebody.
     Warning(String),
-    /// Good to know.
-    Notice(String),
 }
 
 /// See the module.
@@ -320,15 +320,20 @@ impl Machine {
     /// entries that could not be read; they stay in the store.
     pub fn restore(&mut self, entries: &[Entry], now: Now) -> Vec<String> {
         let mut unread = Vec::new();
+        let (mut calls, mut paired) = (Vec::new(), BTreeSet::new());
         for entry in entries {
-            if self.restore_one(entry, now).is_none() {
+            if self.restore_one(entry, &mut calls, &mut paired, now).is_none() {
                 unread.push(entry.key.clone());
             }
         }
+        // Those that ended first are forgotten first.
+        calls.sort_by_key(|call: &Call| call.changed);
+        for call in calls {
+            self.queue.restore(call, now);
+        }
         let start = Start { session: self.session, at: now.trusted.then_some(now.wall) };
         self.keep("session".to_owned(), &start);
-        let paired = entries.iter().filter_map(|entry| UnitId::new(entry.key.strip_prefix("pair/")?.split_once('/')?.0).ok());
-        self.apply_roster(paired.collect(), now);
+        self.apply_roster(paired, now);
         self.drain(now);
         unread
     }
@@ -384,6 +389,7 @@ impl Machine {
             Input::StoreFound { quarantined } => {
                 self.store = if quarantined { StoreFound::Quarantined } else { StoreFound::Repaired }
             }
+            Input::Stopping => self.queue.stop(),
             Input::Configure(settings) => self.configure(*settings, now),
             Input::Tick => self.detector.advance(receive(now)),
         }
@@ -436,11 +442,15 @@ impl Machine {
         self.owe_what_nobody_heard(now);
     }
 
-    fn restore_one(&mut self, entry: &Entry, now: Now) -> Option<()> {
+    fn restore_one(&mut self, entry: &Entry, calls: &mut Vec<Call>, paired: &mut BTreeSet<UnitId>, now: Now) -> Option<()> {
         let (kind, rest) = entry.key.split_once('/').unwrap_or((&entry.key, ""));
         match kind {
-            "call" => self.queue.restore(read(entry)?, now),
-            "pair" => self.detector.restore(read::<PairRecord>(entry)?, receive(now)),
+            "call" => calls.push(read(entry)?),
+            "pair" => {
+                let pair: PairRecord = read(entry)?;
+                paired.insert(pair.tractor.clone());
+                self.detector.restore(pair, receive(now));
+            }
             "announce" => {
                 let announcement: Announcement = read(entry)?;
                 return self.outbox.restore(&entry.key, announcement).then_some(());
@@ -451,7 +461,8 @@ impl Machine {
                 self.seen.insert(rest.to_owned(), read(entry)?);
             }
             "nobody" => {
-                self.nobody_to_call.insert(UnitId::new(rest).ok()?, read(entry)?);
+                let (tractor, violation_id) = read(entry)?;
+                self.nobody_to_call.insert(tractor, violation_id);
             }
             "snooze" => {
                 let snooze: Snooze = read(entry)?;

@@ -7,12 +7,16 @@ use core::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::core::calls::prompt::clean;
 use crate::core::id::{DriverId, UnitId};
 use crate::core::phone::Phone;
 use crate::core::time::{UnixMillis, duration};
 
 /// The most trailers one tractor may have (a road train has four).
 pub const MAX_TRAILERS: usize = 4;
+
+/// The longest name of a person, in characters; the rest is cut off.
+pub const MAX_NAME: usize = 100;
 
 /// One tractor's assignment. The same names in TOML (`[[assignment]]`) and in the JSON of `gladhand/assignments/<tractor>`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -98,6 +102,8 @@ impl TryFrom<AssignmentFields> for Assignment {
                 return Err(format!("assignment of {tractor}: at most {MAX_TRAILERS} trailers"));
             }
         }
+        let driver = driver.map(|driver| Driver { name: clean(&driver.name, MAX_NAME), ..driver });
+        let dispatcher = dispatcher.map(|dispatcher| Dispatcher { name: clean(&dispatcher.name, MAX_NAME), ..dispatcher });
         Ok(Self { tractor, trailers, driver, dispatcher, since })
     }
 }

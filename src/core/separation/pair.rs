@@ -60,6 +60,8 @@ pub(super) struct Pair {
     waiting: Option<Message>,
     /// Newest together sample that the record holds.
     kept_together: UnixMillis,
+    /// Newest apart sample of an open episode that the record holds.
+    kept_apart: UnixMillis,
     /// The record has to be written.
     changed: bool,
 }
@@ -116,7 +118,8 @@ impl Pair {
 
     pub fn restored(tractor: u32, trailer: u32, state: PairState) -> Self {
         let kept_together = state.together.map_or(UnixMillis(i64::MIN), |(_, last)| last);
-        Self { tractor, trailer, state, away_since: None, waiting: None, kept_together, changed: false }
+        let kept_apart = state.phase.last_apart().unwrap_or(UnixMillis(i64::MIN));
+        Self { tractor, trailer, state, away_since: None, waiting: None, kept_together, kept_apart, changed: false }
     }
 
     /// Looks at everything that a new fix of one side shows: itself, and all fixes of the other side whose comparison it
@@ -274,6 +277,7 @@ impl Pair {
     pub fn take_record(&mut self, tractor: &Unit, trailer: &Unit) -> Option<Box<PairRecord>> {
         core::mem::take(&mut self.changed).then(|| {
             self.kept_together = self.state.together.map_or(UnixMillis(i64::MIN), |(_, last)| last);
+            self.kept_apart = self.state.phase.last_apart().unwrap_or(UnixMillis(i64::MIN));
             Box::new(PairRecord {
                 tractor: tractor.id.clone(),
                 trailer: trailer.id.clone(),
@@ -339,6 +343,7 @@ impl Pair {
             return;
         }
         let apart_m = scene.limits.apart_m;
+        let is_open = matches!(state.phase, Phase::Open(_));
         if let Phase::Suspected(e) | Phase::Open(e) | Phase::Dropped(e, _) = &mut state.phase
             && s.bracketed
             && s.clear >= apart_m
@@ -353,6 +358,8 @@ impl Pair {
                 self.changed = true;
             }
             e.last_apart = s.at;
+            // How fresh the evidence is decides over a restart whether its call is still worth making.
+            self.changed |= is_open && s.at.millis_since(self.kept_apart) >= REFRESH_MS;
         }
         let after_together = state.together.is_none_or(|(_, last)| s.at > last);
         let is_evidence = match &state.phase {

@@ -71,6 +71,17 @@ pub enum Phase {
     Dropped(Episode, Position),
 }
 
+impl Phase {
+    /// Newest time the two were apart, in an episode.
+    #[must_use]
+    pub const fn last_apart(&self) -> Option<UnixMillis> {
+        match self {
+            Self::Watching => None,
+            Self::Suspected(e) | Self::Open(e) | Self::Dropped(e, _) => Some(e.last_apart),
+        }
+    }
+}
+
 /// A separation that has a name.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Episode {

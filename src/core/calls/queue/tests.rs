@@ -10,7 +10,9 @@ fn at(secs: u64) -> Now {
 }
 
 fn queue() -> Queue {
-    Queue::new(Settings::default(), Retry::default(), "yard-7", "n1")
+    let mut queue = Queue::new(Settings::default(), Retry::default(), "yard-7", "n1");
+    queue.set_unready(None);
+    queue
 }
 
 fn owed(driver: &str) -> Owed {
@@ -133,6 +135,7 @@ fn a_restart_makes_a_dialled_call_unknown_and_lets_the_others_go_on() {
     advance(&mut before, at(0));
     let second = before.owe(owed("D2"), at(1)).unwrap().call_sid.clone();
     let mut after = Queue::new(Settings::default(), Retry::default(), "yard-7", "n2");
+    after.set_unready(None);
     for call in before.list() {
         after.restore(call.clone(), at(10));
     }
@@ -249,4 +252,90 @@ fn rejoining_calls_off_only_what_waits_for_that_violation() {
     queue.violation_ended(&ViolationId::new("V-D1").unwrap(), "together again", at(5));
     assert_eq!(queue.get(&one).unwrap().state, State::Cancelled);
     assert!(queue.get(&other).unwrap().state.is_waiting());
+}
+
+#[test]
+fn nothing_happens_before_it_is_known_whether_anything_can_be_dialled() {
+    let mut queue = Queue::new(Settings::default(), Retry::default(), "yard-7", "n1");
+    let sid = queue.owe(owed("D1"), at(0)).unwrap().call_sid.clone();
+    assert!(dialed(&advance(&mut queue, at(1))).is_empty());
+    queue.set_unready(Some("no API key".to_owned()));
+    advance(&mut queue, at(2));
+    assert_eq!(queue.get(&sid).unwrap().state, State::Held);
+    queue.set_unready(None);
+    assert_eq!(dialed(&advance(&mut queue, at(3))), vec![sid]);
+}
+
+#[test]
+fn an_attempt_that_is_no_longer_wanted_does_not_come_back() {
+    let mut queue = queue();
+    let sid = queue.owe(owed("D1"), at(0)).unwrap().call_sid.clone();
+    advance(&mut queue, at(0));
+    queue.violation_ended(&ViolationId::new("V-D1").unwrap(), "together again", at(5));
+    assert_eq!(queue.get(&sid).unwrap().state, State::Dialing, "the vendor may be ringing");
+    queue.answered(&sid, unreachable(), at(10));
+    let call = queue.get(&sid).unwrap();
+    assert_eq!((call.state, call.reason.as_deref()), (State::Cancelled, Some("together again")));
+    queue.probed_uplink(true, at(20));
+    assert!(dialed(&advance(&mut queue, at(4_000))).is_empty());
+}
+
+#[test]
+fn one_driver_is_not_dialled_twice_at_the_same_moment() {
+    let mut queue = queue();
+    queue.owe(owed("D1"), at(0)).unwrap();
+    let second = queue.owe(owed("D1"), at(0)).unwrap().call_sid.clone();
+    let third = queue.owe(owed("D2"), at(0)).unwrap().call_sid.clone();
+    let first = dialed(&advance(&mut queue, at(0)));
+    assert_eq!(first.len(), 2);
+    assert!(first.contains(&third));
+    queue.answered(&first[0], placed("conv_1"), at(1));
+    advance(&mut queue, at(1));
+    assert_eq!(queue.get(&second).unwrap().state, State::Cancelled, "the cooldown holds for it");
+}
+
+#[test]
+fn any_number_may_end_at_once_and_the_oldest_are_forgotten() {
+    let mut queue = queue();
+    queue.set_unready(Some("no API key".to_owned()));
+    for n in 0..MAX_ENDED + 500 {
+        queue.owe(owed(&format!("D{n}")), at(0)).unwrap();
+    }
+    advance(&mut queue, at(1_800));
+    assert_eq!((queue.count(State::Expired), queue.list().len()), (MAX_ENDED, MAX_ENDED));
+    // Also with a clock that was set back meanwhile.
+    let sid = queue.owe(owed("late"), at(10)).unwrap().call_sid.clone();
+    assert_eq!(queue.cancel(&sid, "x", at(10)).unwrap().state, State::Cancelled);
+}
+
+#[test]
+fn a_handshake_that_fails_behind_a_reachable_address_is_tried_more_and_more_rarely() {
+    let mut queue = queue();
+    queue.owe(owed("D1"), at(0)).unwrap();
+    let mut attempts = 0;
+    for secs in 0..600 {
+        for output in advance(&mut queue, at(secs)) {
+            match output {
+                QueueOutput::Dial(order) => {
+                    attempts += 1;
+                    queue.answered(&order.call_sid, unreachable(), at(secs));
+                }
+                QueueOutput::ProbeUplink => queue.probed_uplink(true, at(secs)),
+                QueueOutput::Keep(_)
+                | QueueOutput::Changed(_)
+                | QueueOutput::AskConversation { .. }
+                | QueueOutput::ProbeAccount => {}
+            }
+        }
+    }
+    assert!((5..20).contains(&attempts), "{attempts}");
+}
+
+#[test]
+fn nothing_new_begins_once_told_to_stop() {
+    let mut queue = queue();
+    queue.owe(owed("D1"), at(0)).unwrap();
+    queue.stop();
+    assert!(dialed(&advance(&mut queue, at(1))).is_empty());
+    assert_eq!(queue.count(State::Pending), 1);
 }
