@@ -7,7 +7,8 @@
 //!
 //! 1. it is not before [`RELEASED`], ever, and
 //! 2. systemd-timesyncd has synchronised it since boot (`/run/systemd/timesync/synchronized` exists), or
-//! 3. it is not before the newest time that was stored while the clock was believed, and either
+//! 3. it is not before the newest time that was stored while the clock was believed (unless that is more than a year ahead, and so
+//!    was wrong itself), and either
 //!    - a hardware clock agrees with it within [`RTC_TOLERANCE`] (`since_epoch` of some `/sys/class/rtc/*`): a gateway with a
 //!      battery is right from the start and offline, while a saved time that was restored agrees with no hardware clock, or
 //!    - there is no timesyncd (`/run/systemd/timesync` does not exist): a container, a desktop, chrony. Nothing tells more
@@ -29,6 +30,9 @@ pub const RELEASED: UnixMillis = UnixMillis(1_793_491_200_000);
 
 /// A hardware clock shows whole seconds and drifts a few seconds a week.
 pub const RTC_TOLERANCE: Duration = Duration::from_secs(30);
+
+/// A stored time that lies further ahead than this was stored by a clock that was wrong: it silences nobody.
+const STORED_WRONGLY: Duration = Duration::from_secs(400 * 86_400);
 
 /// Smaller differences between wall and monotonic clock are slewing and rounding.
 const SMALLEST_STEP_MS: i64 = 1_000;
@@ -115,7 +119,7 @@ impl Belief {
     fn holds(self, wall: UnixMillis, newest_stored: UnixMillis) -> bool {
         match self {
             Self::None => false,
-            Self::Plausible => wall >= RELEASED && wall >= newest_stored,
+            Self::Plausible => wall >= RELEASED && (wall >= newest_stored || wall + STORED_WRONGLY < newest_stored),
             Self::Synchronised => wall >= RELEASED,
         }
     }
@@ -241,6 +245,13 @@ mod tests {
         gateway.put("run/systemd/timesync/synchronized", "");
         assert!(gateway.trusted(0, T));
         assert!(!gateway.trusted(1, UnixMillis(0)));
+    }
+
+    #[test]
+    fn a_stored_time_that_lies_years_ahead_silences_nobody() {
+        let years = |n| Duration::from_secs(n * 365 * 86_400);
+        assert!(machine(Some(T + years(9))).trusted(0, T));
+        assert!(!machine(Some(T + years(1))).trusted(0, T));
     }
 
     #[test]
