@@ -28,7 +28,7 @@ fn a_broken_configuration_is_told_by_file_line_and_key() {
         ("[log]\nlevel = \"loud\"", "4: log.level: \"loud\" is not one of \"error\", \"warn\", \"info\", \"debug\", \"trace\""),
         (
             "[api]\nlisten = \"127.0.0.1:8467\"",
-            "4: api.listen: is not available in this version: gladhand opens no TCP port; use api.socket",
+            "4: api.listen: needs api.token_file beside it: a TCP port answers only those who bring the token",
         ),
         (
             "[[calls.quiet_hours]]\nfrom = \"22:00\"",

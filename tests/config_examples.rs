@@ -28,6 +28,7 @@ fn every_commented_line_is_the_default_or_an_example_that_reads() {
     all.zones.clear();
     all.telemetry = expected.telemetry.clone();
     (all.mqtt.username, all.mqtt.password_file, all.elevenlabs.api_key_file) = (None, None, None);
+    (all.api.listen, all.api.token_file) = (None, None);
     assert_eq!(all, expected);
 }
 

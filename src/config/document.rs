@@ -11,9 +11,7 @@ use toml::de::{DeTable, DeValue};
 use super::ConfigError;
 
 /// Keys that are part of the format but that this version does not act on. A key that is accepted works: these are refused.
-const NOT_YET: [(&str, &str); 4] = [
-    ("api.listen", "is not available in this version: gladhand opens no TCP port; use api.socket"),
-    ("api.token_file", "is not available in this version: gladhand opens no TCP port; use api.socket"),
+const NOT_YET: [(&str, &str); 2] = [
     ("calls.quiet_hours", "is not available in this version: calls are placed at any hour"),
     ("calls.prompt", "is not available in this version: the prompt is made from the violation"),
 ];

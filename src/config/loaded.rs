@@ -1,8 +1,9 @@
 //! Configuration, roster and secrets as they were read together, and what the daemon makes of them.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use super::secrets::{self, Surroundings};
+use super::secrets::{self, Secret, Surroundings};
 use super::{Config, ConfigError, load, roster};
 use crate::core::machine::Settings;
 use crate::core::roster::book::RosterFile;
@@ -94,6 +95,17 @@ impl Loaded {
             warn(warning);
         }
         ApiKey::new(found.secret.expose()).map(Some).map_err(|why| why.to_string())
+    }
+
+    /// The TCP port of the API and its token, if the configuration asks for one.
+    ///
+    /// # Errors
+    /// Why the file with the token cannot be used.
+    pub fn tcp(&self) -> Result<Option<(SocketAddr, Secret)>, String> {
+        let api = &self.config.api;
+        let (Some(address), Some(file)) = (api.listen, &api.token_file) else { return Ok(None) };
+        let found = secrets::from_file(file).map_err(|why| why.to_string())?;
+        Ok(Some((address, found.secret)))
     }
 
     /// The broker's password, if the configuration names a file for it.

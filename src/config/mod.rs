@@ -19,6 +19,7 @@ pub mod secrets;
 mod validate;
 
 use core::time::Duration;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -177,11 +178,17 @@ impl Default for Health {
 pub struct Api {
     /// The control socket.
     pub socket: PathBuf,
+    /// A TCP port for those who bring the token; none is opened without.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub listen: Option<SocketAddr>,
+    /// Holds the token and nothing else.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub token_file: Option<PathBuf>,
 }
 
 impl Default for Api {
     fn default() -> Self {
-        Self { socket: "/run/gladhand/gladhand.sock".into() }
+        Self { socket: "/run/gladhand/gladhand.sock".into(), listen: None, token_file: None }
     }
 }
 

@@ -29,6 +29,12 @@ pub(super) fn problems(config: &Config) -> Vec<(String, String)> {
     found.duration("health.interval", config.health.interval, Duration::from_secs(1)..=DAY);
     found.topic_name("health.topic", &config.health.topic);
     found.absolute("api.socket", &config.api.socket);
+    if let Some(file) = &config.api.token_file {
+        found.absolute("api.token_file", file);
+    }
+    found.unless(config.api.listen.is_none() || config.api.token_file.is_some(), "api.listen", || {
+        "needs api.token_file beside it: a TCP port answers only those who bring the token".to_owned()
+    });
     let length = config.api.socket.as_os_str().len();
     found.unless(length <= MAX_SOCKET_PATH, "api.socket", || {
         format!("has {length} bytes; the path of a socket has at most {MAX_SOCKET_PATH}")

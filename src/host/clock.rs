@@ -249,7 +249,7 @@ mod tests {
 
     #[test]
     fn a_stored_time_that_lies_years_ahead_silences_nobody() {
-        let years = |n| Duration::from_secs(n * 365 * 86_400);
+        let years = |n: u64| Duration::from_secs(n * 365 * 86_400);
         assert!(machine(Some(T + years(9))).trusted(0, T));
         assert!(!machine(Some(T + years(1))).trusted(0, T));
     }

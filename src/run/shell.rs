@@ -59,6 +59,7 @@ pub struct Shell {
     session_present: bool,
     vendor: Vendor,
     server: Server,
+    tcp: Option<Server>,
     asks: mpsc::Receiver<Asked>,
     waiting: BTreeMap<u64, oneshot::Sender<Answer>>,
     asked: u64,
@@ -92,6 +93,13 @@ impl Shell {
 
         let (sender, asks) = mpsc::channel(ASKED_AT_ONCE);
         let socket = &config.api.socket;
+        let tcp = match loaded.tcp().map_err(CannotStart::Credentials)? {
+            Some((address, token)) => {
+                let server = api::serve_tcp(address, token, sender.clone(), Limits::default()).await;
+                Some(server.map_err(|why| CannotStart::Socket(format!("{address}: {why}")))?)
+            }
+            None => None,
+        };
         let server = api::serve(socket, sender, Limits::default()).await;
         let server = server.map_err(|why| CannotStart::Socket(format!("{}: {why}", socket.display())))?;
         let topics = loaded.topics();
@@ -113,6 +121,7 @@ impl Shell {
             session_present: false,
             vendor,
             server,
+            tcp,
             asks,
             waiting: BTreeMap::new(),
             asked: 0,
@@ -214,8 +223,10 @@ impl Shell {
         if late.await.is_err() {
             warn!("{} calls are still being dialled; their outcome is unknown to the next start", self.dialing);
         }
-        let Self { loaded, machine, link, inbox, server, .. } = self;
-        server.stop().await;
+        let Self { loaded, machine, link, inbox, server, tcp, .. } = self;
+        for server in tcp.into_iter().chain([server]) {
+            server.stop().await;
+        }
         let down = health::down(std::process::id(), machine.session());
         if !link.goodbye(inbox, loaded.topics().health(), down).await {
             info!("the broker did not take our goodbye; it publishes the will");
