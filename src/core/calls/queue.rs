@@ -364,15 +364,12 @@ impl Queue {
             }
             Verdict::NotPlaced(NotPlaced::Unreachable(reason)) => {
                 // A probe that gets through may still be followed by a handshake that does not.
-                self.pause = Some(Pause { until: now.mono + self.backoff, for_a_slot: false });
-                self.backoff = self.backoff.saturating_mul(2).min(self.retry.max);
+                self.back_off(None, false, now);
                 let (state, reason) = back(State::Pending, reason);
                 self.change(&mut call, state, Some(reason), now);
             }
             Verdict::NotPlaced(NotPlaced::Busy { retry_after, concurrency, reason }) => {
-                let wait = retry_after.unwrap_or(self.backoff);
-                self.backoff = self.backoff.saturating_mul(2).min(self.retry.max);
-                self.pause = Some(Pause { until: now.mono + wait, for_a_slot: concurrency });
+                self.back_off(retry_after, concurrency, now);
                 let (state, reason) = back(State::Pending, reason);
                 self.change(&mut call, state, Some(reason), now);
             }
@@ -576,6 +573,22 @@ impl Queue {
 
     fn has_slot(&self) -> bool {
         self.dialing.len().saturating_add(self.following.len()) < self.settings.max_concurrent
+    }
+
+    /// Nothing leaves for as long as the vendor says, else longer each time. Attempts that fail together count once.
+    fn back_off(&mut self, asked: Option<Duration>, for_a_slot: bool, now: Now) {
+        let standing = self.pause.as_ref().map(|pause| pause.until).filter(|until| *until > now.mono);
+        let wait = match (asked, standing) {
+            (Some(asked), _) => asked,
+            (None, Some(_)) => return,
+            (None, None) => {
+                let wait = self.backoff;
+                self.backoff = wait.saturating_mul(2).min(self.retry.max);
+                wait
+            }
+        };
+        let until = now.mono + wait;
+        self.pause = Some(Pause { until: standing.map_or(until, |standing| standing.max(until)), for_a_slot });
     }
 
     /// The oldest waiting call whose driver is not being dialled about the same kind of violation at this moment: whether the

@@ -339,3 +339,16 @@ fn nothing_new_begins_once_told_to_stop() {
     assert!(dialed(&advance(&mut queue, at(1))).is_empty());
     assert_eq!(queue.count(State::Pending), 1);
 }
+
+#[test]
+fn attempts_that_fail_together_cost_one_wait() {
+    let mut queue = queue();
+    for n in 0..10 {
+        queue.owe(owed(&format!("D{n}")), at(0)).unwrap();
+    }
+    for sid in dialed(&advance(&mut queue, at(0))) {
+        queue.answered(&sid, unreachable(), at(0));
+    }
+    queue.probed_uplink(true, at(1));
+    assert_eq!(dialed(&advance(&mut queue, at(2))).len(), 10, "the uplink was away for a second");
+}
