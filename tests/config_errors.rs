@@ -31,8 +31,8 @@ fn a_broken_configuration_is_told_by_file_line_and_key() {
             "4: api.listen: needs api.token_file beside it: a TCP port answers only those who bring the token",
         ),
         (
-            "[[calls.quiet_hours]]\nfrom = \"22:00\"",
-            "3: calls.quiet_hours: is not available in this version: calls are placed at any hour",
+            "[[calls.quiet_hours]]\nfrom = \"22:00\"\nto = \"25:00\"",
+            "3: calls.quiet_hours[0]: \"25:00\" is not a time of day; write it like \"22:00\"",
         ),
         ("[calls]\nattempts = 0", "4: calls.attempts: 0 is out of range; write 1 to 10"),
         ("[calls]\nattempts = -1", "4: calls.attempts: is of the wrong kind; write a whole number, not negative"),

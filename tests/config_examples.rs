@@ -29,6 +29,7 @@ fn every_commented_line_is_the_default_or_an_example_that_reads() {
     all.telemetry = expected.telemetry.clone();
     (all.mqtt.username, all.mqtt.password_file, all.elevenlabs.api_key_file) = (None, None, None);
     (all.api.listen, all.api.token_file) = (None, None);
+    (all.calls.quiet_hours, all.calls.prompt) = (Vec::new(), std::collections::BTreeMap::new());
     assert_eq!(all, expected);
 }
 

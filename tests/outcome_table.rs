@@ -88,14 +88,21 @@ async fn bytes_went_out_and_the_time_ran_out() {
 
 #[tokio::test]
 async fn the_vendor_turned_it_away() {
-    for status in ["400 Bad Request", "402 Payment Required", "404 Not Found", "405 X", "413 X", "422 X", "451 X"] {
+    for status in ["400 Bad Request", "402 Payment Required", "405 X", "413 X", "422 X", "451 X"] {
         let verdict = answered(status, "", &detail("some_code")).await;
         let text = format!("HTTP {}: some_code: words", status.get(..3).unwrap());
         assert_eq!(verdict, Verdict::NotPlaced(NotPlaced::Refused(text)));
     }
-    for status in [401, 403] {
-        let verdict = answered(&format!("{status} X"), "", &detail("invalid_api_key")).await;
-        let text = format!("HTTP {status}: invalid_api_key: words");
+    let of_the_account = [
+        (401, "invalid_api_key"),
+        (403, "some_code"),
+        (404, "some_code"),
+        (400, "invalid_provider_config"),
+        (422, "missing_dynamic_variable"),
+    ];
+    for (status, code) in of_the_account {
+        let verdict = answered(&format!("{status} X"), "", &detail(code)).await;
+        let text = format!("HTTP {status}: {code}: words");
         assert_eq!(verdict, Verdict::NotPlaced(NotPlaced::Account(text)));
     }
 }

@@ -258,6 +258,7 @@ fn dry_run(body: &[u8], settings: &Settings) -> Outcome {
         points: request.details.iter().map(Into::into).collect(),
         custom_rules: &request.custom_rules,
         country: &settings.default_country,
+        templates: &settings.prompt,
     });
     Ok(table::json(&json!({
         "driver": {

@@ -65,7 +65,11 @@ async fn ask_vendor(config: &Config, key: Option<Found>) -> Result<(), String> {
         return client.reach().await;
     }
     client.conversations(&ListQuery::default()).await.map(drop).map_err(|why| match why {
-        AskError::Transient(text) | AskError::Unauthorised(text) | AskError::NotFound(text) | AskError::Refused(text) => text,
+        AskError::Unreachable(text)
+        | AskError::Transient(text)
+        | AskError::Unauthorised(text)
+        | AskError::NotFound(text)
+        | AskError::Refused(text) => text,
     })
 }
 

@@ -10,12 +10,6 @@ use toml::de::{DeTable, DeValue};
 
 use super::ConfigError;
 
-/// Keys that are part of the format but that this version does not act on. A key that is accepted works: these are refused.
-const NOT_YET: [(&str, &str); 2] = [
-    ("calls.quiet_hours", "is not available in this version: calls are placed at any hour"),
-    ("calls.prompt", "is not available in this version: the prompt is made from the violation"),
-];
-
 /// One file's text, parsed.
 pub(super) struct Document<'t> {
     file: &'t Path,
@@ -118,9 +112,6 @@ fn in_plain_words(key: String, message: &str) -> (String, String) {
     let join = |field: &str| if key.is_empty() { field.to_owned() } else { format!("{key}.{field}") };
     let quoted: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
     if message.starts_with("unknown field") {
-        if let Some((_, why)) = NOT_YET.iter().find(|(not_yet, _)| *not_yet == key) {
-            return (key, (*why).to_owned());
-        }
         let (unknown, known) = quoted.split_first().map_or(("", quoted.as_slice()), |(first, rest)| (*first, rest));
         let hint = match nearest(unknown, known) {
             Some(near) => format!("did you mean {near}?"),

@@ -154,7 +154,11 @@ impl Client {
 
     /// The body, and the vendor's clock in Unix seconds when it says it.
     async fn get(&self, url: Url) -> Result<(Vec<u8>, Option<i64>), AskError> {
-        let response = self.http.get(url).send().await.map_err(|why| AskError::Transient(error::transport(why)))?;
+        let response = self.http.get(url).send().await.map_err(|why| {
+            let unreachable = why.is_connect();
+            let text = error::transport(why);
+            if unreachable { AskError::Unreachable(text) } else { AskError::Transient(text) }
+        })?;
         let status = response.status();
         let date = response.headers().get(DATE).and_then(|date| date.to_str().ok()).and_then(unix);
         let body = read(response, CONVERSATION).await;

@@ -151,7 +151,9 @@ pub enum CallResult {
 /// Why the vendor could not be asked. Fit to be shown.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AskError {
-    /// Try again later: unreachable, 429, 5xx, unreadable.
+    /// No byte of the question went out. The uplink is down.
+    Unreachable(String),
+    /// Try again later: 429, 5xx, unreadable.
     Transient(String),
     /// 401 or 403.
     Unauthorised(String),

@@ -9,6 +9,7 @@ pub mod quiet;
 pub mod rate;
 pub mod request;
 pub mod settings;
+pub mod template;
 
 pub use call::{Call, Callee, Cause, Outcome, Separation, State};
 pub use queue::{Denied, Found, Owed, Queue, QueueOutput, Uplink};

@@ -7,6 +7,7 @@ use core::fmt::Write;
 
 use super::call::Separation;
 use super::request::Detail;
+use super::template::{Placeholder, Templates};
 use crate::core::geo::{Metres, Position};
 use crate::core::id::UnitId;
 use crate::core::separation::ViolationKind;
@@ -29,6 +30,8 @@ pub struct PromptInput<'a> {
     pub custom_rules: &'a str,
     /// `calls.default_country`: the United States hear feet and miles, everybody else metres and kilometres.
     pub country: &'a str,
+    /// The fleet's own words to its drivers.
+    pub templates: &'a Templates,
 }
 
 /// Who picks up.
@@ -166,8 +169,18 @@ fn not_reached(driver_name: &str) -> String {
 fn spoken(point: &Point<'_>, input: &PromptInput<'_>, longest: usize) -> String {
     match *point {
         Point::Separation { kind, tractor, trailer, distance, position } => {
-            let mut text = question(kind, input.audience).to_owned();
             let (tractor, trailer) = (clean(tractor, 48), clean(trailer, 48));
+            if let (Audience::Driver, Some(template)) = (input.audience, input.templates.get(&kind)) {
+                let known = |text: Option<String>, what: &str| text.unwrap_or_else(|| format!("an unknown {what}"));
+                let filled = template.fill(|placeholder| match placeholder {
+                    Placeholder::Tractor => tractor.clone(),
+                    Placeholder::Trailer => trailer.clone(),
+                    Placeholder::Distance => known(distance.and_then(|d| spoken_distance(d, input.country)), "distance"),
+                    Placeholder::Place => known(position.filter(|p| p.is_valid()).map(spoken_position), "place"),
+                });
+                return clean(&filled, MAX_PROMPT);
+            }
+            let mut text = question(kind, input.audience).to_owned();
             if let Some(distance) = distance.and_then(|d| spoken_distance(d, input.country)) {
                 let _infallible = write!(text, " Truck {tractor} and trailer {trailer} are {distance} apart.");
             } else {
@@ -307,7 +320,7 @@ mod tests {
     const REPORTED: fn(&'static str, &'static str) -> Point<'static> = |kind, description| Point::Reported { kind, description };
 
     fn to_driver(points: Vec<Point<'_>>, custom_rules: &str) -> String {
-        prompt(&PromptInput { audience: Audience::Driver, points, custom_rules, country: "US" })
+        prompt(&PromptInput { audience: Audience::Driver, points, custom_rules, country: "US", templates: &Templates::new() })
     }
 
     fn ids() -> (UnitId, UnitId) {
@@ -335,11 +348,30 @@ mod tests {
                 points: vec![point(ViolationKind::LeftBehind, Some(Metres(2_414.0)), None)],
                 custom_rules: "",
                 country: "DE",
+                templates: &Templates::new(),
             }),
             "I am calling you because I could not reach your driver Jane Doe by telephone. I am seeing an alert that truck and \
              trailer are not together, do you know where the trailer is? Truck T-001 and trailer R-001 are about 2.4 kilometres \
              apart."
         );
+    }
+
+    #[test]
+    fn a_fleet_may_put_it_in_its_own_words_for_drivers() {
+        let (tractor, trailer) = &ids();
+        let text = "Hola, el remolque {trailer} está a {distance} de {tractor}, en {place}?";
+        let templates = &Templates::from([(ViolationKind::LeftBehind, text.to_owned().try_into().unwrap())]);
+        let say = |kind, audience, distance| {
+            let points = vec![Point::Separation { kind, tractor, trailer, distance, position: None }];
+            prompt(&PromptInput { audience, points, custom_rules: "", country: "DE", templates })
+        };
+        let far = Some(Metres(2_414.0));
+        assert_eq!(
+            say(ViolationKind::LeftBehind, Audience::Driver, far),
+            "Hola, el remolque R-001 está a about 2.4 kilometres de T-001, en an unknown place?"
+        );
+        assert!(say(ViolationKind::TrailerMovingAlone, Audience::Driver, far).starts_with("I am seeing an alert"));
+        assert!(!say(ViolationKind::LeftBehind, Audience::Dispatcher { driver_name: None }, far).contains("Hola"));
     }
 
     #[test]

@@ -5,6 +5,7 @@ use core::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::quiet::QuietHours;
+use super::template::Templates;
 use crate::core::time::duration;
 
 /// `[calls]`.
@@ -41,6 +42,8 @@ pub struct Settings {
     pub transcripts: bool,
     /// When drivers are not called.
     pub quiet_hours: Vec<QuietHours>,
+    /// What drivers are told about a violation, where the fleet has its own words.
+    pub prompt: Templates,
 }
 
 impl Default for Settings {
@@ -60,6 +63,7 @@ impl Default for Settings {
             dry_run: false,
             transcripts: true,
             quiet_hours: Vec::new(),
+            prompt: Templates::new(),
         }
     }
 }

@@ -158,6 +158,7 @@ impl Machine {
                 points: request.details.iter().map(Point::from).collect(),
                 custom_rules: &request.custom_rules,
                 country: &self.settings.calls.default_country,
+                templates: &self.settings.calls.prompt,
             }),
             triggers: request.triggers_count(),
             before: (request.retry_count, parent),

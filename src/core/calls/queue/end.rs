@@ -58,6 +58,7 @@ impl Queue {
                 self.end(call, State::Concluded, Some(reason), End::NeverSaid, now);
             }
             Err(AskError::Unauthorised(reason)) => self.account_refused(&reason, now),
+            Err(AskError::Unreachable(_)) => self.uplink_lost(now),
             Ok(_) | Err(AskError::Transient(_) | AskError::NotFound(_) | AskError::Refused(_)) => {}
         }
     }

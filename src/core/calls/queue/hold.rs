@@ -91,6 +91,11 @@ impl Queue {
         }
     }
 
+    pub(super) const fn uplink_lost(&mut self, now: Now) {
+        self.uplink = Uplink::Offline;
+        self.uplink_tried = Some(now.mono);
+    }
+
     pub(super) fn account_refused(&mut self, reason: &str, now: Now) {
         if self.refused.is_none() {
             self.refused = Some(Refused { reason: reason.to_owned(), probe_at: now.mono + self.account_wait, probing: false });

@@ -107,7 +107,7 @@ impl Queue {
             Cause::Violation(_) => {
                 let points = call.separations().filter(|s| s.over.is_none()).map(Point::from).collect();
                 let country = &self.settings.default_country;
-                prompt::prompt(&PromptInput { audience, points, custom_rules: "", country })
+                prompt::prompt(&PromptInput { audience, points, custom_rules: "", country, templates: &self.settings.prompt })
             }
         }
     }

@@ -394,8 +394,7 @@ impl Queue {
     /// How one POST ended.
     pub fn answered(&mut self, call_sid: &CallSid, verdict: Verdict, now: Now) {
         let Some(mut call) = self.calls.get(call_sid).filter(|call| call.state == State::Dialing).cloned() else { return };
-        let reached = !matches!(verdict, Verdict::NotPlaced(NotPlaced::Unreachable(_)));
-        self.uplink = if reached { Uplink::Ok } else { Uplink::Offline };
+        self.uplink = Uplink::Ok;
         self.uplink_tried = Some(now.mono);
         let unwanted = call.no_longer_wanted().map(str::to_owned);
         let back = |state, reason| unwanted.clone().map_or((state, reason), |why| (State::Cancelled, why));
@@ -411,6 +410,7 @@ impl Queue {
                 self.change(&mut call, State::Unknown, Some(reason), now);
             }
             Verdict::NotPlaced(NotPlaced::Unreachable(reason)) => {
+                self.uplink_lost(now);
                 // A probe that gets through may still be followed by a handshake that does not.
                 self.back_off(None, false, now);
                 let (state, reason) = back(State::Pending, reason);

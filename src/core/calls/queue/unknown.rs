@@ -60,6 +60,11 @@ impl Queue {
                     None => self.was_not_placed(call, now),
                 }
             }
+            Err(AskError::Unreachable(_)) => {
+                // Asked as soon as there is an uplink again.
+                self.ask_due.set(call_sid, now.mono);
+                self.uplink_lost(now);
+            }
             Err(why) => {
                 let doubled = ASK_AGAIN_AFTER.saturating_mul(1 << asking.unanswered.min(10));
                 asking.unanswered = asking.unanswered.saturating_add(1);
