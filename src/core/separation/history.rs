@@ -35,7 +35,8 @@ const PARKED_MS: i64 = 120_000;
 const SILENCE_MS: i64 = 600_000;
 const COLD_MS: i64 = 60_000;
 const COLD_FACTOR: f64 = 3.0;
-/// A speed is taken over at least this long where the unit tells none: shorter, and the receiver's noise is a speed.
+/// A speed is taken over at least this long where the unit tells none: shorter, and the receiver's noise is a speed, or
+/// slow traffic reported every ten seconds stands.
 const SPEED_BASE_MS: i64 = 25_000;
 
 /// One accepted fix, 20 bytes. Written as a list of its numbers.
@@ -353,6 +354,7 @@ impl History {
         let speed = match (a.speed(), b.speed()) {
             (Some(a), Some(b)) => a.max(b),
             (Some(v), None) | (None, Some(v)) => v,
+            (None, None) if gap_ms < SPEED_BASE_MS => self.speed_before(b),
             (None, None) if stands => 0.0,
             (None, None) => a.distance(b) / gap,
         };
@@ -385,7 +387,8 @@ impl History {
         let base = UnixMillis(fix.at().0.saturating_sub(SPEED_BASE_MS));
         let index = self.fixes.partition_point(|f| f.at() <= base);
         let earlier = self.fixes.get(index.saturating_sub(1)).filter(|f| f.at() < fix.at());
-        earlier.map_or(0.0, |f| f.distance(fix) / fix.at().secs_since(f.at()))
+        let moved = earlier.filter(|f| !f.same_place(fix));
+        moved.map_or(0.0, |f| f.distance(fix) / fix.at().secs_since(f.at()))
     }
 
     /// Whether the unit had stood at least that long where it was at `fix`, its newest.
@@ -516,6 +519,20 @@ mod tests {
         assert_eq!(parked.held_at(UnixMillis(40_006_000)).map(|p| p.bracketed), Some(false));
         assert!(parked.held_at(UnixMillis(50_000_000)).is_none(), "after two hours nothing is held");
         assert!(moving.held_at(UnixMillis(66_000)).is_none(), "what moved is not held");
+    }
+
+    #[test]
+    fn a_unit_that_tells_no_speed_moves_slowly_or_stands_however_often_it_reports() {
+        for every in [1, 10, 30, 60] {
+            let slow = history((0..=120).step_by(every).map(|s| fix(s, 4.0 * s as f64, None)));
+            let still = history((0..=120).step_by(every).map(|s| fix(s, if s % 20 == 0 { 0.0 } else { 50.0 }, None)));
+            let speeds = |second| [&slow, &still].map(|h| at(h, second).unwrap().speed);
+            for second in [91, 95, 99, 120] {
+                let [slow, still] = speeds(second);
+                assert!((slow - 4.0).abs() < 0.1, "{slow} m/s at {second} s, every {every} s");
+                assert_eq!(still, 0.0, "at {second} s, every {every} s");
+            }
+        }
     }
 
     #[test]
