@@ -381,7 +381,7 @@ impl Pair {
             && state.phase == Phase::Watching
             && state.ended.is_some_and(|end| end.millis_since(s.at) <= GRACE_MS);
         if is_evidence && !too_late {
-            state.dwell.put(Apart::from(s), apart_m);
+            state.dwell.put(Apart::since(state.together_at, s), apart_m);
             let enough = scene.limits.apart_samples.max(THEFT_SAMPLES);
             self.changed |= state.dwell.samples() <= enough && !scene.trailer.is_clock_suspect();
         } else if !state.dwell.is_empty() {
