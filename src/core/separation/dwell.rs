@@ -63,13 +63,29 @@ impl From<&Sample> for Apart {
 /// What the same-path rule says of a sample.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Path {
-    /// The trailer is where the tractor's own track runs: a clock error.
-    Same,
+    /// The trailer is where the tractor's own track runs, so many milliseconds later: a clock error.
+    Same(i64),
     /// It is not, as far as the track is known; `checked` when nothing newer can change that.
     Other { checked: bool },
     /// The tractor may still come there: both move, or the trailer is a little ahead, and the tractor's track does not reach
     /// far enough yet.
     Unknown,
+}
+
+impl Path {
+    pub fn is_same(self) -> bool {
+        matches!(self, Self::Same(_))
+    }
+}
+
+/// A sample that a wrong clock explains.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Shifted {
+    pub at: UnixMillis,
+    /// So many milliseconds later the tractor was at the trailer's place.
+    pub by_ms: i64,
+    /// Samples it stands for.
+    pub samples: u16,
 }
 
 impl Apart {
@@ -91,14 +107,19 @@ impl Apart {
         // A moving trailer that is taken to be between two fixes may be off the road by its slack.
         let reach = SAME_PATH_M + f64::from(self.trailer_slack);
         let is_ahead = self.trailer_left && self.bracketed && f64::from(self.clear) < AHEAD_M;
-        if tractor.passes(self.trailer, reach, from, until, limits.max_gap_ms) {
-            Path::Same
+        if let Some(passed) = tractor.passes(self.trailer, reach, from, until, limits.max_gap_ms) {
+            Path::Same(passed.millis_since(self.at))
         } else if (self.trailer_moves && self.tractor_moves || is_ahead) && !reached {
             Path::Unknown
         } else {
             Path::Other { checked: reached }
         }
     }
+}
+
+/// Whether a unit comes to a place within the minutes after a time that a wrong clock may be off.
+pub(super) fn follows(follower: &History, place: Position, at: UnixMillis, limits: &Limits) -> bool {
+    follower.passes(place, SAME_PATH_M, at, UnixMillis(at.0.saturating_add(SAME_PATH_MS)), limits.max_gap_ms).is_some()
 }
 
 /// What a rule asks of the evidence.
@@ -175,12 +196,12 @@ impl Dwell {
     }
 
     /// Drops the samples that the same-path rule explains, leaves out those that it cannot judge yet, and returns the rest
-    /// with the times of the explained ones.
-    pub(super) fn without_explained(&mut self, tractor: &History, limits: &Limits) -> (Self, Vec<UnixMillis, CAPACITY>) {
+    /// with the explained ones.
+    pub(super) fn without_explained(&mut self, tractor: &History, limits: &Limits) -> (Self, Vec<Shifted, CAPACITY>) {
         let (mut clear, mut explained) = (Self::default(), Vec::new());
         self.0.retain_mut(|a| match a.path(tractor, limits) {
-            Path::Same => {
-                let _ = explained.push(a.at);
+            Path::Same(by_ms) => {
+                let _ = explained.push(Shifted { at: a.at, by_ms, samples: a.samples });
                 false
             }
             Path::Other { checked } => {

@@ -301,19 +301,21 @@ impl History {
         within.map(|f| f.speed().unwrap_or_else(|| self.speed_before(f))).fold(0.0, f64::max)
     }
 
-    /// Whether the unit's track between two times comes within `reach` metres of a place. Tracks are not drawn across gaps
-    /// longer than `max_gap_ms`.
-    pub fn passes(&self, place: Position, reach: f64, from: UnixMillis, to: UnixMillis, max_gap_ms: i64) -> bool {
+    /// When, between two times, the unit's track first comes within `reach` metres of a place, give or take half a gap between
+    /// fixes. Tracks are not drawn across gaps longer than `max_gap_ms`.
+    pub fn passes(&self, place: Position, reach: f64, from: UnixMillis, to: UnixMillis, max_gap_ms: i64) -> Option<UnixMillis> {
         let start = self.index(from).saturating_sub(1);
         let mut legs = self.fixes.get(start..).unwrap_or_default().windows(2);
-        legs.any(|leg| {
-            let [a, b] = leg else { return false };
+        legs.find_map(|leg| {
+            let [a, b] = leg else { return None };
             let gap = b.at().millis_since(a.at());
             if b.at() < from || a.at() > to || gap > max_gap_ms {
-                return false;
+                return None;
             }
             let share = |t: UnixMillis| (t.millis_since(a.at()) as f64 / gap as f64).clamp(0.0, 1.0);
-            leg_distance(a.towards(b, share(from)), a.towards(b, share(to)), place) <= reach
+            let (start, end) = (a.at().max(from), b.at().min(to));
+            let is_near = leg_distance(a.towards(b, share(start)), a.towards(b, share(end)), place) <= reach;
+            is_near.then(|| UnixMillis(start.0.midpoint(end.0)))
         })
     }
 
@@ -548,7 +550,7 @@ mod tests {
     fn a_track_passes_a_place_only_while_it_does() {
         let track = history((0..=30).map(|n| fix(n * 10, n as f64 * 200.0, None)));
         let passes = |metres, from: i64, to: i64| {
-            track.passes(north(metres), 60.0, UnixMillis(from * 1000), UnixMillis(to * 1000), 600_000)
+            track.passes(north(metres), 60.0, UnixMillis(from * 1000), UnixMillis(to * 1000), 600_000).is_some()
         };
         assert!(passes(3_000.0, 100, 200));
         assert!(!passes(3_000.0, 0, 140), "it comes there at 150 s");
