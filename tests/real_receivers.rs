@@ -22,7 +22,10 @@ use serde_json::{Value, json};
 /// Seconds between reports of tractor and trailer.
 const MIXES: [(f64, f64); 4] = [(1.0, 10.0), (10.0, 60.0), (10.0, 300.0), (60.0, 300.0)];
 
-/// Its time tags are wrong by up to 195 s, which no rule here survives always: two fifths of its runs may alarm, no more.
+/// Its time tags are wrong by up to 195 s. What no rule here survives: while the rig rests, the receiver's times take it 360 m
+/// down the road and let it rest there until the others come by, four minutes later. As a tractor it has left its trailer, by all
+/// that can be known within the two minutes after which a drop must be told. One run in five may alarm, no more, and then its
+/// clock must be suspected.
 const BAD_CLOCK: &str = "Garmin-Etrex-30x";
 
 #[derive(Default)]
@@ -44,7 +47,7 @@ fn receivers_on_one_vehicle_never_come_apart() {
     let mut routes: Vec<PathBuf> = fs::read_dir(folder).unwrap().map(|e| e.unwrap().path()).filter(|p| p.is_dir()).collect();
     routes.sort();
     let mut alarmed = Vec::new();
-    let (mut bad, mut suspected) = (Row::default(), 0);
+    let (mut bad, mut named, mut unnamed, mut wronged) = (Row::default(), 0, Vec::new(), Vec::new());
     println!("TRACTOR/TRAILER S  RUNS    FIXES  NAIVE ALARMS (RUNS)  OURS (RUNS)");
     for (tractor_s, trailer_s) in MIXES {
         let mut row = Row::default();
@@ -61,19 +64,27 @@ fn receivers_on_one_vehicle_never_come_apart() {
                 row.naive_runs += usize::from(naive > 0);
                 row.ours += ours;
                 row.ours_runs += usize::from(ours > 0);
-                if ours > 0 && is_bad {
-                    suspected += usize::from(suspects.contains(BAD_CLOCK));
-                } else if ours > 0 {
-                    alarmed.push(format!("{}: {} {tractor_s} s, {} {trailer_s} s", name(route), tractor.0, trailer.0));
+                let run = || format!("{}: {} {tractor_s} s, {} {trailer_s} s", name(route), tractor.0, trailer.0);
+                if !is_bad && ours > 0 {
+                    alarmed.push(run());
+                }
+                let is_named = suspects.contains(BAD_CLOCK);
+                named += usize::from(is_named);
+                if is_bad && ours > 0 && !is_named {
+                    unnamed.push(run());
+                }
+                if !is_named && !suspects.is_empty() {
+                    wronged.push(run());
                 }
             }
         }
         print(&format!("{tractor_s}/{trailer_s}"), &row);
     }
     print(BAD_CLOCK, &bad);
-    println!("{BAD_CLOCK} has a bad clock; it is called suspect in {suspected} of the {} runs that alarm", bad.ours_runs);
-    assert!(alarmed.is_empty(), "{alarmed:#?}");
-    assert!(bad.ours_runs * 5 <= bad.runs * 2, "{} of {} runs", bad.ours_runs, bad.runs);
+    println!("{BAD_CLOCK} has a bad clock: {named} of its {} runs call it suspect, all that alarm among them", bad.runs);
+    assert!(unnamed.is_empty(), "alarms without a word of the clock: {unnamed:#?}");
+    assert!(wronged.is_empty(), "good clocks called suspect: {wronged:#?}");
+    assert!(bad.ours_runs * 5 <= bad.runs, "{} of {} runs", bad.ours_runs, bad.runs);
 }
 
 fn print(name: &str, row: &Row) {

@@ -221,12 +221,14 @@ impl Verdict {
         let health = &seen.health;
         let is_said = match &wanted.health {
             None => true,
+            // Its partner may be named too: it cannot always be told which of the two is wrong.
             Some(Health::ClockSuspect(unit)) => health.clock_suspect_units.contains(unit),
             Some(Health::Silent(unit)) => health.silent_units.contains(unit),
             Some(Health::Refused) => health.refused.total() > 0,
         };
         if !is_said {
-            verdict.complaints.push(format!("health does not say {:?}", wanted.health));
+            let (suspects, silent) = (&health.clock_suspect_units, &health.silent_units);
+            verdict.complaints.push(format!("health says clocks {suspects:?}, silent {silent:?}, not {:?}", wanted.health));
         }
         verdict
     }

@@ -2,15 +2,17 @@
 
 mod story;
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use gladhand::core::geo::{Metres, Position};
-use gladhand::core::separation::{FindingEvent, Receive, Refusal, Settings, ViolationKind};
+use gladhand::core::separation::{FindingEvent, Receive, Refusal, Settings, Verdict, ViolationKind};
 use gladhand::core::telemetry::{Coupling, CouplingState, Report};
 use gladhand::core::time::UnixMillis;
 use gladhand::core::zone::{Shape, Zone};
 use story::{
-    CLOSED, LEFT_BEHIND, Story, T0, fix, hauls, in_order, leaves, left_behind, received, reports, road, stays, time, unit,
+    CLOSED, LEFT_BEHIND, Message, Story, T0, fix, hauls, in_order, leaves, left_behind, received, reports, road, stays, time,
+    unit,
 };
 
 #[test]
@@ -279,6 +281,122 @@ fn wrong_clocks_are_suspected_and_raise_no_alarm() {
         let seen = story.detector.observations(received(6_002));
         assert_eq!(seen.clock_suspect_units, [unit("R-1")], "{wrong}");
     }
+}
+
+/// The reports with a wrong clock, by so many seconds, that shows in no time of receipt: a logger read out on the spot.
+fn off(messages: Vec<Message>, wrong: i64) -> Vec<Message> {
+    let off = |(_, report): Message| {
+        let at = UnixMillis(report.at.0 + wrong * 1_000);
+        (at.secs_since(time(0)) as i64 + 2, Report { at, ..report })
+    };
+    messages.into_iter().map(off).collect()
+}
+
+#[test]
+fn of_three_units_the_one_with_the_wrong_clock_is_named_alone() {
+    for wrong in [90, -90] {
+        for at_fault in ["T-1", "R-1", "R-2"] {
+            let mut story = Story::empty(Settings::default());
+            story.assign(&["R-1", "R-2"], -86_400, 0);
+            let of = |id, every| off(reports(id, hauls, every, 3_000), if id == at_fault { wrong } else { 0 });
+            // The tracks have to agree for a while first: from then on the clock is wrong.
+            let start = |id, every| {
+                reports(id, stays, every, 3_000)
+                    .into_iter()
+                    .map(|(s, r)| (s - 3_010, Report { at: UnixMillis(r.at.0 - 3_010_000), ..r }))
+            };
+            let before: Vec<_> =
+                [("T-1", 10), ("R-1", 20), ("R-2", 20)].into_iter().flat_map(|(id, every)| start(id, every)).collect();
+            story.play(&in_order(&[before, of("T-1", 10), of("R-1", 20), of("R-2", 20)]));
+            assert_eq!(story.told(), [], "{at_fault} by {wrong} s");
+            let seen = story.detector.observations(received(3_002));
+            assert_eq!(seen.clock_suspect_units, [unit(at_fault)], "by {wrong} s");
+        }
+    }
+}
+
+#[test]
+fn of_two_units_both_are_named_when_no_time_of_receipt_tells_them_apart() {
+    for at_fault in ["T-1", "R-1"] {
+        let mut story = Story::new();
+        let of = |id, every| off(reports(id, hauls, every, 3_000), if id == at_fault { 90 } else { 0 });
+        let rest = |id| {
+            reports(id, stays, 60, 600).into_iter().map(|(s, r)| (s - 610, Report { at: UnixMillis(r.at.0 - 610_000), ..r }))
+        };
+        story.play(&in_order(&[rest("T-1").chain(rest("R-1")).collect(), of("T-1", 10), of("R-1", 20)]));
+        assert_eq!(story.told(), [], "{at_fault}");
+        assert_eq!(story.detector.observations(received(3_002)).clock_suspect, 2, "{at_fault}");
+    }
+}
+
+/// Rests for 400 s, then 450 m down the road for as long.
+fn moves_up(second: i64) -> (f64, f32) {
+    match second {
+        ..=399 => (0.0, 0.0),
+        400..=489 => ((second - 400) as f64 * 5.0, 5.0),
+        _ => (450.0, 0.0),
+    }
+}
+
+fn moves_up_later(second: i64) -> (f64, f32) {
+    moves_up(second - 180)
+}
+
+#[test]
+fn a_trailer_ahead_of_its_standing_tractor_is_not_stolen_when_the_tractor_comes_there_in_time() {
+    let mut story = Story::new();
+    story.play(&in_order(&[reports("T-1", moves_up_later, 5, 2_000), reports("R-1", moves_up, 10, 2_000)]));
+    assert_eq!(story.told(), []);
+    assert!(story.detector.observations(received(2_002)).clock_suspect > 0);
+    // When it does not come, the trailer was moved.
+    let mut story = Story::new();
+    story.play(&in_order(&[reports("T-1", stays, 5, 2_000), reports("R-1", moves_up, 10, 2_000)]));
+    assert_eq!(story.told(), [(FindingEvent::Opened, Some(ViolationKind::TrailerMovingAlone))]);
+    let delay = story.found[0].received.secs_since(time(400));
+    assert!((240.0..=480.0).contains(&delay), "{delay}");
+}
+
+#[test]
+fn an_alarm_that_a_wrong_clock_raised_names_the_clock_when_it_is_over() {
+    // By its clock the tractor leaves, waits, and its trailer comes by itself.
+    let mut story = Story::new();
+    story.play(&in_order(&[reports("T-1", moves_up, 5, 2_000), reports("R-1", moves_up_later, 10, 2_000)]));
+    assert_eq!(story.told(), [LEFT_BEHIND, CLOSED]);
+    assert_eq!(story.detector.observations(received(2_002)).clock_suspect, 2);
+    // A tractor that comes back for its trailer has a good clock.
+    fn fetches(second: i64) -> (f64, f32) {
+        match second {
+            ..=599 => moves_up(second),
+            600..=689 => (450.0 - (second - 600) as f64 * 5.0, 5.0),
+            _ => (0.0, 0.0),
+        }
+    }
+    let mut story = Story::new();
+    story.play(&in_order(&[reports("T-1", fetches, 5, 2_000), reports("R-1", stays, 10, 2_000)]));
+    assert_eq!(story.told(), [LEFT_BEHIND, CLOSED]);
+    assert_eq!(story.detector.observations(received(2_002)).clock_suspect, 0);
+}
+
+#[test]
+fn what_a_wrong_clock_explains_is_shown_as_vetoed_when_it_is() {
+    let mut story = Story::new();
+    let mut verdicts = BTreeMap::new();
+    let rest = |id| reports(id, stays, 10, 300);
+    let of = |id, wrong: i64| {
+        off(reports(id, hauls, 10, 600), wrong)
+            .into_iter()
+            .map(|(s, r)| (s + 400, Report { at: UnixMillis(r.at.0 + 400_000), ..r }))
+    };
+    let messages = in_order(&[rest("T-1"), rest("R-1"), of("T-1", 0).collect(), of("R-1", 60).collect()]);
+    for message in &messages {
+        story.play(std::slice::from_ref(message));
+        story.detector.comparisons(&message.1.unit, message.1.at, &mut |_, _, c| {
+            verdicts.insert(c.at, c.verdict);
+        });
+    }
+    let count = |verdict| verdicts.values().filter(|v| **v == verdict).count();
+    assert!(count(Verdict::Vetoed) >= 3 && count(Verdict::Together) >= 30, "{verdicts:?}");
+    assert!(verdicts.iter().all(|(at, v)| *v != Verdict::Vetoed || *at > time(400)), "{verdicts:?}");
 }
 
 #[test]

@@ -47,7 +47,7 @@ const fn scenario(number: u16, name: &'static str, about: &'static str, script: 
     Scenario { number, name, about, script }
 }
 
-static SCENARIOS: [Scenario; 66] = [
+static SCENARIOS: [Scenario; 70] = [
     scenario(1, "normal_haul_dense", "Truck every second, trailer every 10", |s| {
         let rig = haul(s, 25_000.0);
         heard(s, &rig, 1.0, (10.0, 120.0), |_, _| {})
@@ -690,6 +690,12 @@ static SCENARIOS: [Scenario; 66] = [
         s.play(&rig, feeds);
         Expectation::nothing()
     }),
+    scenario(67, "trailer_clock_drifts_behind", "The trailer's clock loses minutes on the way, and finds them again", |s| {
+        drift(s, true, -195.0)
+    }),
+    scenario(68, "trailer_clock_drifts_ahead", "It gains minutes", |s| drift(s, true, 195.0)),
+    scenario(69, "truck_clock_drifts_behind", "The truck's clock loses minutes", |s| drift(s, false, -195.0)),
+    scenario(70, "truck_clock_drifts_ahead", "It gains minutes", |s| drift(s, false, 195.0)),
 ];
 
 /// An hour's everyday: out of town, along the motorway, a pause.
@@ -770,6 +776,18 @@ fn clock(s: &mut Scene, seconds: f64) -> Expectation {
     trailer.clock(ALWAYS, seconds);
     s.play(&rig, [truck, trailer]);
     Expectation { health: Some(Health::ClockSuspect(rig.first().unit.clone())), ..Expectation::nothing() }
+}
+
+/// A haul on which one clock drifts, too slowly for a jump and too fast for a steady lag.
+fn drift(s: &mut Scene, is_trailer: bool, seconds: f64) -> Expectation {
+    let rig = haul(s, 60_000.0);
+    let at_fault = if is_trailer { &rig.first().unit } else { &rig.unit };
+    let health = Some(Health::ClockSuspect(at_fault.clone()));
+    let window = middle(&rig, s.rng.range(900.0, 1800.0));
+    let nothing = heard(s, &rig, 8.0, (20.0, 60.0), |truck, trailer| {
+        (if is_trailer { trailer } else { truck }).drift(window, seconds);
+    });
+    Expectation { health, ..nothing }
 }
 
 /// Records truck and first trailer, lets faults befall the feeds, and lets the gateway hear them.

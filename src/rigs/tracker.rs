@@ -175,6 +175,15 @@ impl Feed {
         self.edit(window, |report, _| report.at = UnixMillis(report.at.0 + (seconds * 1000.0) as i64));
     }
 
+    /// A clock that goes wrong little by little, by so many seconds in the middle of the window, and right again.
+    pub fn drift(&mut self, window: Range<f64>, seconds: f64) {
+        let half = (window.end - window.start) / 2.0;
+        for heard in self.heard.iter_mut().filter(|h| window.contains(&h.at)) {
+            let share = 1.0 - ((heard.at - window.start) / half - 1.0).abs();
+            heard.report.at = after(heard.report.at, (seconds * share).round());
+        }
+    }
+
     /// Fresh times on the last position before the window.
     pub fn freeze(&mut self, window: Range<f64>) {
         let mut stale = None;

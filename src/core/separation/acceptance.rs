@@ -28,6 +28,8 @@ const STEADY_REPORTS: u16 = 10;
 const STEADY_SPAN_MS: i64 = 60_000;
 /// A steady lag below this is an ordinary slow link.
 const MIN_LAG_MS: i64 = 120_000;
+/// Nothing is received before it happened, give or take what two good clocks differ by.
+const EARLY_MS: i64 = 5_000;
 /// Clocks that are right: real loggers are 1 to 2 s off, measured.
 pub(super) const CLOCK_S: u16 = 2;
 /// Position error in metres of a fix that says nothing of it (static 95th percentile 4 to 17 m, measured), and of the best.
@@ -170,6 +172,19 @@ impl Intake {
     /// Whether the unit's clock is known to be wrong at the moment.
     pub fn clock_is_off(&self) -> bool {
         self.lag.clock_s() > CLOCK_S
+    }
+
+    /// Which of two units has the wrong clock, when the second is where the first was `shift_ms` later and the times of receipt
+    /// bear that out: the one that is received before it could be, else the one that is received later.
+    pub fn odd_one(two: [&Self; 2], shift_ms: i64) -> Option<[bool; 2]> {
+        if two.iter().any(|intake| intake.lag.reports == 0) {
+            return None;
+        }
+        let [a, b] = two.map(|intake| intake.lag.min_ms);
+        let is_borne_out = (b - a).signum() == shift_ms.signum() && (b - a).abs() >= shift_ms.abs() / 2;
+        let [early_a, early_b] = [a, b].map(|lag| lag < -EARLY_MS);
+        let is_first = if early_a == early_b { a.abs() > b.abs() } else { early_a };
+        (is_borne_out || early_a != early_b).then_some([is_first, !is_first])
     }
 
     fn is_duplicate(&mut self, fix: &Fix, is_retimed: bool, history: &History) -> bool {

@@ -1,12 +1,14 @@
 //! All units and pairs: takes in reports and assignments, hands out what changed.
 
+use core::cmp::Ordering;
 use std::collections::{BTreeMap, VecDeque};
 
+use super::acceptance::Intake;
 use super::comparison::{self, Comparison};
 use super::finding::{DecidedBy, Finding, FindingEvent};
 use super::limits::Limits;
 use super::observations::{Observations, Refused};
-use super::pair::{Message, Pair, Scene, finding};
+use super::pair::{Explained, Message, Pair, Scene, finding};
 use super::record::{PairRecord, Phase};
 use super::sample::Side;
 use super::unit::Unit;
@@ -32,6 +34,8 @@ pub struct Detector {
     trusted: Option<bool>,
     /// No pair needs [`Detector::advance`] before this.
     due: Option<UnixMillis>,
+    /// What the last input took out of the evidence because a wrong clock explains it: pair and event time.
+    vetoed: Vec<(u32, UnixMillis)>,
 }
 
 #[derive(Debug, Default)]
@@ -58,6 +62,7 @@ impl Detector {
             counts: Counts::default(),
             trusted: None,
             due: None,
+            vetoed: Vec::new(),
         }
     }
 
@@ -241,7 +246,8 @@ impl Detector {
         })
     }
 
-    /// What a fix of one unit shows of its pairs, as it stands now. Nothing is decided by asking.
+    /// What a fix of one unit shows of its pairs, as it stands now, and then the earlier comparisons that the last input
+    /// made [`Vetoed`](comparison::Verdict::Vetoed). Nothing is decided by asking.
     pub fn comparisons(&self, unit: &UnitId, at: UnixMillis, each: &mut dyn FnMut(&UnitId, &UnitId, Comparison)) {
         let Some((slot, unit)) = self.names.get(unit).and_then(|slot| Some((*slot, self.units.get(*slot)?))) else { return };
         for pair in unit.pairs.iter().filter_map(|pair| self.pairs.get(*pair)) {
@@ -250,6 +256,13 @@ impl Detector {
             comparison::around(side, at, tractor, trailer, &self.limits)
                 .filter(|c| c.at >= pair.state.since && pair.state.ended.is_none_or(|end| c.at <= end))
                 .for_each(|c| each(&tractor.id, &trailer.id, c));
+        }
+        for (pair, at) in self.vetoed.iter().filter(|(slot, _)| unit.pairs.contains(slot)) {
+            let Some(pair) = self.pairs.get(*pair) else { continue };
+            let (Some(tractor), Some(trailer)) = (self.units.get(pair.tractor), self.units.get(pair.trailer)) else { continue };
+            if let Some(c) = comparison::vetoed(*at, tractor, trailer, &self.limits) {
+                each(&tractor.id, &trailer.id, c);
+            }
         }
     }
 
@@ -289,17 +302,54 @@ impl Detector {
         if let Some(record) = pair.take_record(tractor, trailer) {
             self.events.insert(before, Event::Keep(record));
         }
-        let (trailer_slot, suspect_at) = (pair.trailer, pair.suspect_at(trailer, &self.limits));
-        if let Some(unit) = self.units.get_mut(trailer_slot).filter(|_| !explained.is_empty()) {
-            explained.iter().for_each(|at| unit.veto(*at));
+        let suspect_at = pair.suspect_at(trailer, &self.limits);
+        if explained.alarm.is_some() || !explained.samples.is_empty() {
+            self.blame(slot, &explained);
         }
         if let Some(at) = suspect_at.filter(|at| *at > message.now.at) {
             self.wake(at);
         }
     }
 
+    /// Holds what a wrong clock explains against the unit that it can be told to belong to, else against both.
+    fn blame(&mut self, slot: u32, explained: &Explained) {
+        self.vetoed.extend(explained.samples.iter().map(|s| (slot, s.at)));
+        let Some(pair) = self.pairs.get(slot) else { return };
+        let Some(since) = explained.samples.first().map(|s| s.at).or(explained.alarm) else { return };
+        let slots = [pair.tractor, pair.trailer];
+        let [Some(tractor), Some(trailer)] = slots.map(|unit| self.units.get(unit)) else { return };
+        let [a, b] = [tractor, trailer].map(|unit| self.disagreements(unit, slot, since));
+        let is_at_fault = match a.cmp(&b) {
+            Ordering::Greater => [true, false],
+            Ordering::Less => [false, true],
+            Ordering::Equal => {
+                let newest = explained.samples.last();
+                newest.and_then(|s| Intake::odd_one([&tractor.intake, &trailer.intake], s.by_ms)).unwrap_or([true, true])
+            }
+        };
+        for (unit, _) in slots.into_iter().zip(is_at_fault).filter(|(_, is_at_fault)| *is_at_fault) {
+            let Some(unit) = self.units.get_mut(unit) else { continue };
+            explained.samples.iter().for_each(|s| unit.veto(s.at, s.samples));
+            if let Some(at) = explained.alarm {
+                unit.suspect_clock(at);
+            }
+        }
+    }
+
+    /// How a unit gets on with its other partners: -1 when it was together with one of them since, 1 when it is apart from
+    /// one too, 0 when nothing is known.
+    fn disagreements(&self, unit: &Unit, but: u32, since: UnixMillis) -> i8 {
+        let others = || unit.pairs.iter().filter(|p| **p != but).filter_map(|p| self.pairs.get(*p)).map(|p| &p.state);
+        if others().any(|p| p.dwell.is_empty() && p.together.is_some_and(|(_, last)| last >= since)) {
+            -1
+        } else {
+            i8::from(others().any(|p| p.ended.is_none() && (!p.dwell.is_empty() || unit.was_vetoed_since(since))))
+        }
+    }
+
     /// The first receive time that can be believed: what had to wait for it goes on, and what cannot be is forgotten.
     fn notice_trust(&mut self, now: Receive) {
+        self.vetoed.clear();
         let before = self.trusted.replace(now.trusted);
         if before != Some(false) || !now.trusted {
             return;

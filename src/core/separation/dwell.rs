@@ -15,6 +15,9 @@ const CAPACITY: usize = 8;
 /// the dominant cause of false alarms. A following convoy pays for it.
 const SAME_PATH_M: f64 = 60.0;
 const SAME_PATH_MS: i64 = 240_000;
+/// A trailer that seems to have left a standing tractor by less than this may be where the rig will be in a few minutes;
+/// from here on waiting for that would cost a theft its time.
+const AHEAD_M: f64 = super::pair::THEFT_M;
 
 /// One sample, or several merged, at which the two were apart. Distances in metres.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -31,6 +34,9 @@ pub struct Apart {
     trailer_slack: f32,
     trailer_moves: bool,
     tractor_moves: bool,
+    /// Of the two it is the trailer that is away from where they were last together.
+    #[serde(default)]
+    trailer_left: bool,
     /// The same-path rule has looked at the whole track that matters.
     checked: bool,
 }
@@ -48,6 +54,7 @@ impl From<&Sample> for Apart {
             trailer_slack: s.trailer_slack as f32,
             trailer_moves: s.trailer_moves,
             tractor_moves: s.tractor_moves,
+            trailer_left: false,
             checked: false,
         }
     }
@@ -56,15 +63,38 @@ impl From<&Sample> for Apart {
 /// What the same-path rule says of a sample.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Path {
-    /// The trailer is where the tractor's own track runs: a clock error.
-    Same,
+    /// The trailer is where the tractor's own track runs, so many milliseconds later: a clock error.
+    Same(i64),
     /// It is not, as far as the track is known; `checked` when nothing newer can change that.
     Other { checked: bool },
-    /// Both move, and the tractor's track does not reach far enough yet.
+    /// The tractor may still come there: both move, or the trailer is a little ahead, and the tractor's track does not reach
+    /// far enough yet.
     Unknown,
 }
 
+impl Path {
+    pub fn is_same(self) -> bool {
+        matches!(self, Self::Same(_))
+    }
+}
+
+/// A sample that a wrong clock explains.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Shifted {
+    pub at: UnixMillis,
+    /// So many milliseconds later the tractor was at the trailer's place.
+    pub by_ms: i64,
+    /// Samples it stands for.
+    pub samples: u16,
+}
+
 impl Apart {
+    /// A sample of two that were last together there.
+    pub fn since(together_at: Option<Position>, s: &Sample) -> Self {
+        let trailer_left = together_at.is_some_and(|place| place.distance(s.trailer).0 > place.distance(s.tractor).0);
+        Self { trailer_left, ..Self::from(s) }
+    }
+
     /// The same-path rule. A trailer that stands is only compared with where the tractor goes next: where the tractor came
     /// from is where it left the trailer.
     pub fn path(&self, tractor: &History, limits: &Limits) -> Path {
@@ -76,14 +106,20 @@ impl Apart {
         let reached = tractor.newest().is_some_and(|newest| newest.at() >= until);
         // A moving trailer that is taken to be between two fixes may be off the road by its slack.
         let reach = SAME_PATH_M + f64::from(self.trailer_slack);
-        if tractor.passes(self.trailer, reach, from, until, limits.max_gap_ms) {
-            Path::Same
-        } else if self.trailer_moves && self.tractor_moves && !reached {
+        let is_ahead = self.trailer_left && self.bracketed && f64::from(self.clear) < AHEAD_M;
+        if let Some(passed) = tractor.passes(self.trailer, reach, from, until, limits.max_gap_ms) {
+            Path::Same(passed.millis_since(self.at))
+        } else if (self.trailer_moves && self.tractor_moves || is_ahead) && !reached {
             Path::Unknown
         } else {
             Path::Other { checked: reached }
         }
     }
+}
+
+/// Whether a unit comes to a place within the minutes after a time that a wrong clock may be off.
+pub(super) fn follows(follower: &History, place: Position, at: UnixMillis, limits: &Limits) -> bool {
+    follower.passes(place, SAME_PATH_M, at, UnixMillis(at.0.saturating_add(SAME_PATH_MS)), limits.max_gap_ms).is_some()
 }
 
 /// What a rule asks of the evidence.
@@ -160,12 +196,12 @@ impl Dwell {
     }
 
     /// Drops the samples that the same-path rule explains, leaves out those that it cannot judge yet, and returns the rest
-    /// with the times of the explained ones.
-    pub(super) fn without_explained(&mut self, tractor: &History, limits: &Limits) -> (Self, Vec<UnixMillis, CAPACITY>) {
+    /// with the explained ones.
+    pub(super) fn without_explained(&mut self, tractor: &History, limits: &Limits) -> (Self, Vec<Shifted, CAPACITY>) {
         let (mut clear, mut explained) = (Self::default(), Vec::new());
         self.0.retain_mut(|a| match a.path(tractor, limits) {
-            Path::Same => {
-                let _ = explained.push(a.at);
+            Path::Same(by_ms) => {
+                let _ = explained.push(Shifted { at: a.at, by_ms, samples: a.samples });
                 false
             }
             Path::Other { checked } => {

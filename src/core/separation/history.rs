@@ -35,7 +35,8 @@ const PARKED_MS: i64 = 120_000;
 const SILENCE_MS: i64 = 600_000;
 const COLD_MS: i64 = 60_000;
 const COLD_FACTOR: f64 = 3.0;
-/// A speed is taken over at least this long where the unit tells none: shorter, and the receiver's noise is a speed.
+/// A speed is taken over at least this long where the unit tells none: shorter, and the receiver's noise is a speed, or
+/// slow traffic reported every ten seconds stands.
 const SPEED_BASE_MS: i64 = 25_000;
 
 /// One accepted fix, 20 bytes. Written as a list of its numbers.
@@ -300,19 +301,21 @@ impl History {
         within.map(|f| f.speed().unwrap_or_else(|| self.speed_before(f))).fold(0.0, f64::max)
     }
 
-    /// Whether the unit's track between two times comes within `reach` metres of a place. Tracks are not drawn across gaps
-    /// longer than `max_gap_ms`.
-    pub fn passes(&self, place: Position, reach: f64, from: UnixMillis, to: UnixMillis, max_gap_ms: i64) -> bool {
+    /// When, between two times, the unit's track first comes within `reach` metres of a place, give or take half a gap between
+    /// fixes. Tracks are not drawn across gaps longer than `max_gap_ms`.
+    pub fn passes(&self, place: Position, reach: f64, from: UnixMillis, to: UnixMillis, max_gap_ms: i64) -> Option<UnixMillis> {
         let start = self.index(from).saturating_sub(1);
         let mut legs = self.fixes.get(start..).unwrap_or_default().windows(2);
-        legs.any(|leg| {
-            let [a, b] = leg else { return false };
+        legs.find_map(|leg| {
+            let [a, b] = leg else { return None };
             let gap = b.at().millis_since(a.at());
             if b.at() < from || a.at() > to || gap > max_gap_ms {
-                return false;
+                return None;
             }
             let share = |t: UnixMillis| (t.millis_since(a.at()) as f64 / gap as f64).clamp(0.0, 1.0);
-            leg_distance(a.towards(b, share(from)), a.towards(b, share(to)), place) <= reach
+            let (start, end) = (a.at().max(from), b.at().min(to));
+            let is_near = leg_distance(a.towards(b, share(start)), a.towards(b, share(end)), place) <= reach;
+            is_near.then(|| UnixMillis(start.0.midpoint(end.0)))
         })
     }
 
@@ -353,6 +356,7 @@ impl History {
         let speed = match (a.speed(), b.speed()) {
             (Some(a), Some(b)) => a.max(b),
             (Some(v), None) | (None, Some(v)) => v,
+            (None, None) if gap_ms < SPEED_BASE_MS => self.speed_before(b),
             (None, None) if stands => 0.0,
             (None, None) => a.distance(b) / gap,
         };
@@ -385,7 +389,8 @@ impl History {
         let base = UnixMillis(fix.at().0.saturating_sub(SPEED_BASE_MS));
         let index = self.fixes.partition_point(|f| f.at() <= base);
         let earlier = self.fixes.get(index.saturating_sub(1)).filter(|f| f.at() < fix.at());
-        earlier.map_or(0.0, |f| f.distance(fix) / fix.at().secs_since(f.at()))
+        let moved = earlier.filter(|f| !f.same_place(fix));
+        moved.map_or(0.0, |f| f.distance(fix) / fix.at().secs_since(f.at()))
     }
 
     /// Whether the unit had stood at least that long where it was at `fix`, its newest.
@@ -519,6 +524,20 @@ mod tests {
     }
 
     #[test]
+    fn a_unit_that_tells_no_speed_moves_slowly_or_stands_however_often_it_reports() {
+        for every in [1, 10, 30, 60] {
+            let slow = history((0..=120).step_by(every).map(|s| fix(s, 4.0 * s as f64, None)));
+            let still = history((0..=120).step_by(every).map(|s| fix(s, if s % 20 == 0 { 0.0 } else { 50.0 }, None)));
+            let speeds = |second| [&slow, &still].map(|h| at(h, second).unwrap().speed);
+            for second in [91, 95, 99, 120] {
+                let [slow, still] = speeds(second);
+                assert!((slow - 4.0).abs() < 0.1, "{slow} m/s at {second} s, every {every} s");
+                assert_eq!(still, 0.0, "at {second} s, every {every} s");
+            }
+        }
+    }
+
+    #[test]
     fn a_receiver_that_was_silent_starts_cold_unless_the_silence_is_filled() {
         let mut track = history([fix(0, 0.0, None), fix(1_000, 0.0, None), fix(1_059, 0.0, None), fix(1_060, 0.0, None)]);
         let sigma = |h: &History, s| at(h, s).unwrap().sigma;
@@ -531,7 +550,7 @@ mod tests {
     fn a_track_passes_a_place_only_while_it_does() {
         let track = history((0..=30).map(|n| fix(n * 10, n as f64 * 200.0, None)));
         let passes = |metres, from: i64, to: i64| {
-            track.passes(north(metres), 60.0, UnixMillis(from * 1000), UnixMillis(to * 1000), 600_000)
+            track.passes(north(metres), 60.0, UnixMillis(from * 1000), UnixMillis(to * 1000), 600_000).is_some()
         };
         assert!(passes(3_000.0, 100, 200));
         assert!(!passes(3_000.0, 0, 140), "it comes there at 150 s");

@@ -13,6 +13,24 @@
 //! be off. Receive time only says whether a clock is plausible and whether an alarm is still news, and only where it can
 //! be believed itself.
 //!
+//! # Wrong clocks
+//! A unit whose event times are off by minutes is elsewhere at every time, which looks like a separation. Three things tell:
+//! - a steady lag between event and receipt, or a time ahead of its receipt, widens what is believed of the unit's clock;
+//! - the *same-path rule* takes a sample out of the evidence when the trailer is where the tractor's own track runs within four
+//!   minutes. Where the tractor may still come there, the sample waits for that: while both move, and while the trailer is less
+//!   than 500 m ahead of a tractor that stands. For a trailer that stands only the tractor's future counts: the tractor's past
+//!   is where it left the trailer;
+//! - evidence that is complete but waits, and an alarm, that end with the two together where one came to the other's place by
+//!   itself.
+//!
+//! Then health calls a clock suspect for a day: that of the unit which is at odds with its other partners too, or which is
+//! received before or after it could be; where neither tells, those of both, one of which is good.
+//!
+//! Not told from a drop: a rig that rests while the tractor's wrong clock takes it down the road and lets it stand there. That
+//! alarms, and the clock is suspected when the trailer has come after. The price: a trailer that is moved less than 500 m from
+//! its standing tractor is told up to four minutes later, and one that is taken along the tractor's own road within four
+//! minutes is not told as long as it does not leave it.
+//!
 //! # Memory
 //! 2.2 kB a unit, most of it 96 fixes of 20 bytes, and 0.7 kB a pair: 20,000 units in 10,000 pairs take 54 MiB of heap,
 //! measured. Reports of units that are in no assignment cost nothing. Nothing is allocated for a report unless it changes
@@ -33,7 +51,7 @@ pub mod settings;
 mod unit;
 
 pub use acceptance::Refusal;
-pub use comparison::Comparison;
+pub use comparison::{Comparison, Verdict};
 pub use detector::Detector;
 pub use finding::{DecidedBy, Finding, FindingEvent, ViolationKind};
 pub use observations::{NAMED, Observations, Refused};

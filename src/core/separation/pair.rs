@@ -6,9 +6,9 @@
 
 use std::collections::VecDeque;
 
-use super::dwell::{Apart, Path, Threshold};
+use super::dwell::{Apart, Dwell, Shifted, Threshold, follows};
 use super::finding::{DecidedBy, Finding, FindingEvent, ViolationKind};
-use super::history::{Fix, HOLD_MS, Place};
+use super::history::{Fix, HOLD_MS, History, Place};
 use super::limits::Limits;
 use super::record::{Episode, PairRecord, PairState, Phase};
 use super::sample::{Sample, Side};
@@ -64,6 +64,17 @@ pub(super) struct Pair {
     kept_apart: UnixMillis,
     /// The record has to be written.
     changed: bool,
+    /// Event time at which an alarm, raised or held back, has turned out to come of a wrong clock.
+    unmasked: Option<UnixMillis>,
+}
+
+/// What a wrong clock explains.
+#[derive(Debug, Default)]
+pub(super) struct Explained {
+    /// Samples that are no evidence.
+    pub samples: heapless::Vec<Shifted, 8>,
+    /// Event time of an alarm that is over, or that a wrong clock kept from being raised.
+    pub alarm: Option<UnixMillis>,
 }
 
 /// The message in hand.
@@ -119,7 +130,17 @@ impl Pair {
     pub fn restored(tractor: u32, trailer: u32, state: PairState) -> Self {
         let kept_together = state.together.map_or(UnixMillis(i64::MIN), |(_, last)| last);
         let kept_apart = state.phase.last_apart().unwrap_or(UnixMillis(i64::MIN));
-        Self { tractor, trailer, state, away_since: None, waiting: None, kept_together, kept_apart, changed: false }
+        Self {
+            tractor,
+            trailer,
+            state,
+            away_since: None,
+            waiting: None,
+            kept_together,
+            kept_apart,
+            changed: false,
+            unmasked: None,
+        }
     }
 
     /// Looks at everything that a new fix of one side shows: itself, and all fixes of the other side whose comparison it
@@ -174,27 +195,26 @@ impl Pair {
         self.together(seen, true, scene, out);
     }
 
-    /// Draws the conclusions once all samples of a message are in. Returns the event times of samples that a wrong clock explains.
-    pub fn settle(&mut self, scene: &Scene<'_>, out: &mut VecDeque<Event>) -> heapless::Vec<UnixMillis, 8> {
+    /// Draws the conclusions once all samples of a message are in. Returns what a wrong clock explains.
+    pub fn settle(&mut self, scene: &Scene<'_>, out: &mut VecDeque<Event>) -> Explained {
+        let explained = Explained { alarm: self.unmasked.take(), ..Explained::default() };
         if matches!(self.state.phase, Phase::Open(_)) || self.state.dwell.is_empty() {
             self.suspect_silence(scene, out);
-            return heapless::Vec::new();
+            return explained;
         }
         let rules = self.rules(scene);
-        let met = |dwell: &super::dwell::Dwell| {
-            rules.iter().find_map(|rule| dwell.meets(*rule).map(|(first, newest)| (*first, *newest)))
-        };
+        let met = |dwell: &Dwell| rules.iter().find_map(|rule| dwell.meets(*rule).map(|(first, newest)| (*first, *newest)));
         if met(&self.state.dwell).is_none() {
             self.suspect_silence(scene, out);
-            return heapless::Vec::new();
+            return explained;
         }
-        let (clear, explained) = self.state.dwell.without_explained(&scene.tractor.history, scene.limits);
+        let (clear, samples) = self.state.dwell.without_explained(&scene.tractor.history, scene.limits);
         if let Some((first, newest)) = met(&clear) {
             self.conclude(&first, &newest, clear.middle(), scene, out);
         } else {
             self.waiting = None;
         }
-        explained
+        Explained { samples, ..explained }
     }
 
     /// The assignment ends. What had not begun well before that was a drop.
@@ -315,9 +335,13 @@ impl Pair {
             self.changed = true;
         }
         if !state.dwell.is_empty() {
-            state.dwell.forget_until(at);
-            self.changed |= state.dwell.is_empty();
+            if self.is_held_back(scene) {
+                self.unmasked = Some(at);
+            }
+            self.state.dwell.forget_until(at);
+            self.changed |= self.state.dwell.is_empty();
         }
+        let state = &mut self.state;
         match &mut state.phase {
             Phase::Watching => self.changed |= last.millis_since(self.kept_together) >= REFRESH_MS,
             Phase::Suspected(e) | Phase::Open(e) | Phase::Dropped(e, _) if at > e.last_apart => {
@@ -325,6 +349,9 @@ impl Pair {
                 let since = e.rejoining.map_or(at, |since| since.min(at));
                 e.rejoining = Some(since);
                 if by_sensor || last.millis_since(since) >= scene.limits.together_ms {
+                    if was_wrong_clock(e, scene) {
+                        self.unmasked = Some(e.at);
+                    }
                     seen.describe(e);
                     state.joined = true;
                     self.close(scene, out);
@@ -350,7 +377,7 @@ impl Pair {
             && s.at > e.last_apart
         {
             let undone = e.rejoining.is_some_and(|since| since <= s.at);
-            if undone && Apart::from(s).path(&scene.tractor.history, scene.limits) == Path::Same {
+            if undone && Apart::from(s).path(&scene.tractor.history, scene.limits).is_same() {
                 return;
             }
             if undone {
@@ -381,7 +408,7 @@ impl Pair {
             && state.phase == Phase::Watching
             && state.ended.is_some_and(|end| end.millis_since(s.at) <= GRACE_MS);
         if is_evidence && !too_late {
-            state.dwell.put(Apart::from(s), apart_m);
+            state.dwell.put(Apart::since(state.together_at, s), apart_m);
             let enough = scene.limits.apart_samples.max(THEFT_SAMPLES);
             self.changed |= state.dwell.samples() <= enough && !scene.trailer.is_clock_suspect();
         } else if !state.dwell.is_empty() {
@@ -415,6 +442,14 @@ impl Pair {
             held_too: true,
         });
         rules
+    }
+
+    /// Whether there is enough evidence, but for what a wrong clock explains or may still explain.
+    fn is_held_back(&self, scene: &Scene<'_>) -> bool {
+        let rules = self.rules(scene);
+        let is_enough = |dwell: &Dwell| rules.iter().any(|rule| dwell.meets(*rule).is_some());
+        let evidence = &self.state.dwell;
+        is_enough(evidence) && !is_enough(&evidence.clone().without_explained(&scene.tractor.history, scene.limits).0)
     }
 
     /// There is enough evidence: a violation, a permitted drop, or history.
@@ -562,6 +597,19 @@ impl Seen {
         e.uncertainty_m = self.uncertainty;
         e.position = self.position.or(e.position);
     }
+}
+
+/// Whether an episode that ends with the two together shows a wrong clock: within minutes the tractor came to where its
+/// trailer had gone by itself, or the trailer came by itself to where its tractor had gone.
+fn was_wrong_clock(e: &Episode, scene: &Scene<'_>) -> bool {
+    let (tractor, trailer) = (&scene.tractor.history, &scene.trailer.history);
+    let follows = |follower: &History, place: Position| follows(follower, place, e.at, scene.limits);
+    let Some(trailer_at) = e.position.filter(|_| e.kind.is_some()) else { return false };
+    if follows(tractor, trailer_at) {
+        return e.kind == Some(ViolationKind::TrailerMovingAlone);
+    }
+    let tractor_at = tractor.place_at(e.at, scene.limits.max_gap_ms);
+    tractor_at.is_some_and(|at| follows(trailer, at.position))
 }
 
 /// Where a silent trailer last was.

@@ -10,7 +10,7 @@ use crate::core::telemetry::CouplingState;
 use crate::core::time::UnixMillis;
 
 /// As many samples explained by the same path show that a unit's clock is wrong.
-const SUSPECT_VETOES: u8 = 3;
+const SUSPECT_VETOES: u16 = 3;
 /// Signs of a wrong clock count for a day.
 const SUSPECT_MS: i64 = 86_400_000;
 /// A unit that travelled when last heard is silent after a quarter of an hour, or three of its intervals.
@@ -39,7 +39,7 @@ pub(super) struct Unit {
     interval_ms: Option<i64>,
     /// Reports when it starts to move, so that its silence says something.
     pub wakes_on_motion: bool,
-    vetoes: u8,
+    vetoes: u16,
     last_veto: UnixMillis,
     suspect_since: Option<UnixMillis>,
 }
@@ -90,16 +90,20 @@ impl Unit {
         now.millis_since(self.heard) > limit
     }
 
-    /// A sample of this unit was explained by a wrong clock; each event time counts once.
-    pub fn veto(&mut self, at: UnixMillis) {
+    /// So many samples of this unit, the newest at that time, were explained by a wrong clock; each event time counts once.
+    pub fn veto(&mut self, at: UnixMillis, samples: u16) {
         if at <= self.last_veto && self.vetoes > 0 {
             return;
         }
-        self.vetoes = if at.millis_since(self.last_veto) > SUSPECT_MS { 1 } else { self.vetoes.saturating_add(1) };
+        self.vetoes = if at.millis_since(self.last_veto) > SUSPECT_MS { samples } else { self.vetoes.saturating_add(samples) };
         self.last_veto = at;
         if self.vetoes >= SUSPECT_VETOES {
             self.suspect_clock(at);
         }
+    }
+
+    pub fn was_vetoed_since(&self, at: UnixMillis) -> bool {
+        self.vetoes > 0 && self.last_veto >= at
     }
 
     pub fn suspect_clock(&mut self, at: UnixMillis) {
@@ -126,10 +130,10 @@ mod tests {
     fn three_vetoes_at_three_times_make_a_clock_suspect_for_a_day() {
         let mut unit = Unit::new(UnitId::new("R-1").unwrap(), UnixMillis(0));
         for at in [1_000, 2_000, 2_000, 2_000] {
-            unit.veto(UnixMillis(at));
+            unit.veto(UnixMillis(at), 1);
             assert!(!unit.is_clock_suspect());
         }
-        unit.veto(UnixMillis(3_000));
+        unit.veto(UnixMillis(3_000), 1);
         assert!(unit.is_clock_suspect());
     }
 }
