@@ -5,9 +5,10 @@ mod vendor;
 
 use std::time::Duration;
 
-use gladhand::core::calls::dialing::{AskError, NotPlaced, Verdict};
+use gladhand::core::calls::dialing::{AskError, NotPlaced, Order, Search, Verdict};
+use gladhand::core::id::CallSid;
 use gladhand::elevenlabs::{Client, ListQuery, Page};
-use gladhand::standin::{Fault, Life, Reply, StandIn};
+use gladhand::standin::{Fault, Filters, Life, Reply, StandIn};
 use vendor::{client, order, settings};
 
 async fn stand_in() -> (StandIn, Client) {
@@ -18,6 +19,49 @@ async fn stand_in() -> (StandIn, Client) {
 
 fn by_sid() -> ListQuery {
     ListQuery { call_sid: Some(order().call_sid), ..ListQuery::default() }
+}
+
+fn search(age: Option<u64>) -> Search {
+    let Order { call_sid, to, .. } = order();
+    Search { call_sid, to, age: age.map(Duration::from_secs) }
+}
+
+/// Places so many calls of other drivers.
+async fn others(client: &Client, count: usize) {
+    for n in 0..count {
+        let call_sid = CallSid::new(&format!("EL_other_{n}")).unwrap();
+        assert!(matches!(client.place(&Order { call_sid, ..order() }).await, Verdict::Placed { .. }));
+    }
+}
+
+#[tokio::test]
+async fn the_call_is_found_by_whatever_the_vendor_can_be_asked_by() {
+    for asked_by in [Filters::All, Filters::WithoutVariables, Filters::None, Filters::Ignored] {
+        let (stand_in, client) = stand_in().await;
+        stand_in.set_filters(asked_by);
+        assert_eq!(client.find(&search(Some(1))).await, Ok(None), "{asked_by:?}");
+        others(&client, 3).await;
+        assert_eq!(client.find(&search(Some(1))).await, Ok(None), "{asked_by:?}");
+        client.place(&order()).await;
+        others(&client, 120).await;
+        // Also with a gateway whose clock cannot say how long ago that was.
+        for age in [Some(1), None] {
+            let found = client.find(&search(age)).await.unwrap().unwrap();
+            let ours = stand_in.conversations().remove(3);
+            assert_eq!((found.conversation_id, found.provider_call_sid), (ours.id, Some(ours.provider_call_sid)), "{asked_by:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn more_than_can_be_looked_through_is_not_the_same_as_none() {
+    let (stand_in, client) = stand_in().await;
+    others(&client, 310).await;
+    assert_eq!(client.find(&search(None)).await, Ok(None), "by its name the vendor can tell");
+    stand_in.set_filters(Filters::None);
+    assert!(matches!(client.find(&search(None)).await, Err(AskError::Transient(_))));
+    stand_in.set_filters(Filters::Ignored);
+    assert!(matches!(client.find(&search(Some(1))).await, Err(AskError::Transient(_))));
 }
 
 #[tokio::test]
@@ -48,7 +92,7 @@ async fn an_attempt_that_never_became_a_call_is_not_found() {
 #[tokio::test]
 async fn a_vendor_that_refuses_the_filter_can_be_asked_by_user_id() {
     let (stand_in, client) = stand_in().await;
-    stand_in.set_old_filters(true);
+    stand_in.set_filters(Filters::WithoutVariables);
     assert!(matches!(client.place(&order()).await, Verdict::Placed { .. }));
     assert!(matches!(client.conversations(&by_sid()).await, Err(AskError::Refused(_))));
     let by_user = ListQuery { user_id: Some(order().call_sid), ..ListQuery::default() };
@@ -81,7 +125,8 @@ async fn what_the_stand_in_knows_survives_its_being_unreachable() {
     assert!(matches!(placing.await.unwrap(), Verdict::Unknown(_)), "cut while the vendor worked on it");
     assert!(client.reach().await.is_err());
     assert!(matches!(client.place(&order()).await, Verdict::NotPlaced(NotPlaced::Unreachable(_))));
-    assert!(matches!(client.conversations(&by_sid()).await, Err(AskError::Transient(_))));
+    assert!(matches!(client.conversations(&by_sid()).await, Err(AskError::Unreachable(_))));
+    assert!(matches!(client.find(&search(Some(1))).await, Err(AskError::Unreachable(_))));
     stand_in.up().await.unwrap();
     assert_eq!(client.reach().await, Ok(()));
     assert_eq!(client.conversations(&by_sid()).await.unwrap().rows.len(), 1);

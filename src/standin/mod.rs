@@ -25,7 +25,7 @@ mod server;
 mod state;
 
 pub use server::StandIn;
-pub use state::{Conversation, Fault, Life, Post, Reply};
+pub use state::{Conversation, Fault, Filters, Life, Post, Reply};
 
 /// The only API key that the stand-in accepts.
 pub const KEY: &str = "sk_stand_in_0123456789abcdef";

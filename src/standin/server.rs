@@ -19,7 +19,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use super::state::{Answer, Body, Conversation, Fault, Life, Post, State};
+use super::state::{Answer, Body, Conversation, Fault, Filters, Life, Post, State};
 use crate::elevenlabs::Route;
 use crate::host::clock;
 
@@ -83,9 +83,9 @@ impl StandIn {
         self.state().life = life;
     }
 
-    /// Whether the list refuses `dynamic_variable_params`, as before the vendor had it.
-    pub fn set_old_filters(&self, old: bool) {
-        self.state().old_filters = old;
+    /// What the list can be asked by.
+    pub fn set_filters(&self, filters: Filters) {
+        self.state().filters = filters;
     }
 
     /// Becomes unreachable: connections are cut, new ones refused. What it knows stays.

@@ -78,6 +78,20 @@ impl Life {
     }
 }
 
+/// What conversations can be listed by, beside agent and time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Filters {
+    /// Dynamic variables and `user_id`.
+    #[default]
+    All,
+    /// `user_id`; a dynamic variable is refused, as by older versions of the API.
+    WithoutVariables,
+    /// Both are refused.
+    None,
+    /// Both are taken for nothing: the list is that of all calls.
+    Ignored,
+}
+
 /// What happens to one POST instead of the usual.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
@@ -164,7 +178,7 @@ pub(super) struct State {
     pub faults: VecDeque<Fault>,
     pub lives: VecDeque<Life>,
     pub life: Life,
-    pub old_filters: bool,
+    pub filters: Filters,
 }
 
 impl State {
@@ -240,6 +254,10 @@ impl State {
             let number = || value.parse::<i64>().map_err(|_| refuse("Input should be a valid integer"));
             match name.as_str() {
                 "agent_id" => found.retain(|c| c.request.pointer("/agent_id").and_then(Value::as_str) == Some(value)),
+                "user_id" | "dynamic_variable_params" if self.filters == Filters::Ignored => {}
+                "user_id" | "dynamic_variable_params" if self.filters == Filters::None => {
+                    return Err(refuse("Extra inputs are not permitted"));
+                }
                 "user_id" => found.retain(|c| c.user_id() == Some(value)),
                 "call_start_after_unix" => {
                     let after = number()?;
@@ -249,7 +267,9 @@ impl State {
                     let before = number()?;
                     found.retain(|c| c.started_secs() <= before);
                 }
-                "dynamic_variable_params" if self.old_filters => return Err(refuse("Extra inputs are not permitted")),
+                "dynamic_variable_params" if self.filters == Filters::WithoutVariables => {
+                    return Err(refuse("Extra inputs are not permitted"));
+                }
                 "dynamic_variable_params" => {
                     let mut parts = value.splitn(3, ':');
                     let (Some(variable), Some("eq"), Some(wanted)) = (parts.next(), parts.next(), parts.next()) else {
