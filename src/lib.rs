@@ -35,7 +35,7 @@
 //! taken (for 24 h); open and suspected separations and the evidence gathered so far, as of the last record of their pair;
 //! assignments, zones and acknowledgements that came over MQTT; announcements that the broker has not acknowledged; the
 //! number of starts. Calls that are not over survive damage to one of two copies as well. A call that was being dialled
-//! comes back as `unknown` and is not dialled again by itself.
+//! comes back as `unknown`, and the vendor is asked what became of it.
 //!
 //! Does not survive: what may be asked again. Telemetry that decided nothing yet (the broker sends again what was not
 //! acknowledged); most of the fixes remembered for interpolation, of which each pair's record keeps the newest; counters of

@@ -1,5 +1,5 @@
-//! A process killed between the POST and its answer cannot know whether the telephone rang: it does not ring again by
-//! itself, and does when an operator says so.
+//! A process killed between the POST and its answer cannot know whether the telephone rang: until the vendor has said so it
+//! does not ring again by itself, and does when an operator says so.
 
 #[path = "common/daemon.rs"]
 mod daemon;

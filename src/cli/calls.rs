@@ -184,12 +184,18 @@ fn listing(calls: &Value) -> String {
 
 fn details(call: &Value) -> String {
     let mut out = String::new();
-    for (key, value) in call.as_object().into_iter().flatten() {
-        let text = match value.as_object() {
-            Some(object) => object.keys().map(|key| field(value, &format!("/{key}"))).collect::<Vec<_>>().join(" "),
-            None => field(value, ""),
-        };
-        out.push_str(&format!("{key:<16}  {text}\n"));
+    let text = |value: &Value| match value.as_object() {
+        Some(object) => object.keys().map(|key| field(value, &format!("/{key}"))).collect::<Vec<_>>().join(" "),
+        None => field(value, ""),
+    };
+    for (key, value) in call.as_object().into_iter().flatten().filter(|(key, _)| *key != "transcript") {
+        match value.as_array() {
+            Some(items) => items.iter().for_each(|item| out.push_str(&format!("{key:<16}  {}\n", text(item)))),
+            None => out.push_str(&format!("{key:<16}  {}\n", text(value))),
+        }
+    }
+    for turn in list(call, "transcript") {
+        out.push_str(&format!("{:>16}  {}\n", field(turn, "/role"), field(turn, "/message")));
     }
     out
 }
@@ -303,6 +309,12 @@ mod tests {
         assert_eq!(listing(&json!({"calls": []})), "no calls\n");
         let one = details(&calls["calls"][0]);
         assert!(one.contains("driver            DR001 Jane Doe +1******0123\n"), "{one}");
+        let talk = details(&json!({"state": "concluded", "separations": [{"kind": "left_behind", "trailer": "R-1"}],
+            "transcript": [{"role": "agent", "message": "Are you with it?"}, {"role": "user", "message": "No."}]}));
+        assert_eq!(
+            talk,
+            "separations       left_behind R-1\nstate             concluded\n           agent  Are you with it?\n            user  No.\n"
+        );
     }
 
     #[test]
