@@ -173,7 +173,7 @@ impl Machine {
     pub(super) fn acknowledge(&mut self, tractor: UnitId, said: Acknowledgement, now: Now) -> usize {
         let Acknowledgement { minutes, by } = said;
         let open: Vec<ViolationId> = self.detector.open().filter(|f| f.tractor == tractor).map(|f| f.violation_id).collect();
-        let called_off = open.iter().map(|violation_id| self.queue.call_off(violation_id, &acknowledged(&by), now)).sum();
+        let called_off = self.queue.acknowledge(&tractor, &acknowledged(&by), now);
         self.snoozed.retain(|_, snooze| snooze.until.is_none_or(|until| now.wall < until));
         if !open.is_empty() || (minutes.is_some() && self.book.assignment(&tractor).is_some()) {
             let until = minutes.map(|minutes| now.wall + Duration::from_secs(u64::from(minutes) * 60));
@@ -182,7 +182,6 @@ impl Machine {
             self.snoozed.insert(tractor.clone(), snooze);
         }
         self.has_somebody(&tractor);
-        self.queue.acknowledge(&tractor, now);
         called_off
     }
 

@@ -137,9 +137,9 @@ impl Queue {
     }
 
     fn may_leave(&self) -> bool {
-        let slots = if self.on_trial { usize::from(self.dialing.is_empty()) } else { self.settings.max_concurrent };
-        let taken = if self.on_trial { 0 } else { self.dialing.len().saturating_add(self.following.len()) };
-        self.pause.is_none() && !self.stopping && !self.holds.hold_all() && self.uplink == Uplink::Ok && taken < slots
+        let under_way = self.dialing.len().saturating_add(self.following.len());
+        let free = if self.on_trial { self.dialing.is_empty() } else { under_way < self.settings.max_concurrent };
+        self.pause.is_none() && !self.stopping && !self.holds.hold_all() && self.uplink == Uplink::Ok && free
     }
 
     /// The oldest waiting call whose driver is not being dialled about the same kind of violation at this moment: whether the

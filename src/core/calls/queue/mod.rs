@@ -30,7 +30,7 @@ use leave::Pause;
 use unknown::Asking;
 pub use unknown::Found;
 
-use super::call::{Call, Callee, Cause, State};
+use super::call::{Call, Callee, Cause, Separation, State};
 use super::dialing::{NotPlaced, Order, Search, Verdict};
 use super::names::Names;
 use super::rate::Rate;
@@ -329,19 +329,31 @@ impl Queue {
     /// Calls off what is owed for one violation, when the settings want that.
     pub fn violation_ended(&mut self, violation_id: &ViolationId, reason: &str, now: Now) {
         if self.settings.cancel_on_rejoin {
-            self.call_off(violation_id, reason, now);
+            self.call_off(&|separation| separation.violation_id == *violation_id, reason, now);
         }
     }
 
-    /// Calls off what is owed for one violation; after what is under way nothing follows. Returns how many calls waited for
-    /// it alone.
-    pub fn call_off(&mut self, violation_id: &ViolationId, reason: &str, now: Now) -> usize {
-        let speaks_of_it = |call: &&Call| call.separations().any(|s| s.violation_id == *violation_id && s.over.is_none());
+    /// Somebody knows of this tractor: what is owed about it is called off, and that nobody was reached is heard. Returns how
+    /// many calls waited for it alone.
+    pub fn acknowledge(&mut self, tractor: &UnitId, reason: &str, now: Now) -> usize {
+        let unreached = self.nobody_reached.iter().filter_map(|call_sid| self.calls.get(call_sid));
+        let unreached: Vec<Call> = unreached.filter(|call| call.separations().any(|s| s.tractor == *tractor)).cloned().collect();
+        for mut call in unreached {
+            call.nobody_reached = false;
+            self.keep(call, now);
+        }
+        self.call_off(&|separation| separation.tractor == *tractor, reason, now)
+    }
+
+    /// Calls off what is owed for these separations; after what is under way nothing follows. Returns how many calls waited
+    /// for them alone.
+    fn call_off(&mut self, these: &dyn Fn(&Separation) -> bool, reason: &str, now: Now) -> usize {
+        let speaks_of_them = |call: &&Call| call.separations().any(|s| s.over.is_none() && these(s));
         let concerned: Vec<Call> =
-            self.calls.values().filter(|call| !call.state.is_final()).filter(speaks_of_it).cloned().collect();
+            self.calls.values().filter(|call| !call.state.is_final()).filter(speaks_of_them).cloned().collect();
         let mut cancelled = 0;
         for mut call in concerned {
-            for separation in call.separations_mut().filter(|s| s.violation_id == *violation_id) {
+            for separation in call.separations_mut().filter(|separation| these(separation)) {
                 separation.over = Some(reason.to_owned());
             }
             if call.state.is_waiting() && call.no_longer_wanted().is_some() {
@@ -352,17 +364,6 @@ impl Queue {
             }
         }
         cancelled
-    }
-
-    /// Somebody knows that nobody was reached about this tractor.
-    pub fn acknowledge(&mut self, tractor: &UnitId, now: Now) {
-        let concerned = self.nobody_reached.iter().filter_map(|call_sid| self.calls.get(call_sid));
-        let concerned = concerned.filter(|call| call.separations().any(|s| s.tractor == *tractor));
-        let concerned: Vec<Call> = concerned.cloned().collect();
-        for mut call in concerned {
-            call.nobody_reached = false;
-            self.keep(call, now);
-        }
     }
 
     /// Owes the same call once more, because a person says so; a further attempt that is owed already leaves at once.

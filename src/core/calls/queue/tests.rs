@@ -1,5 +1,5 @@
 use super::*;
-use crate::core::calls::call::{Outcome, Separation};
+use crate::core::calls::call::Outcome;
 use crate::core::calls::dialing::{AskError, CallResult, Conversation, ConversationStatus, Turn};
 use crate::core::phone::Phone;
 
@@ -481,7 +481,7 @@ fn an_unanswered_call_is_repeated_and_then_the_dispatcher_is_called_and_then_nob
     let last = queue.get(&to_dispatcher.call_sid).unwrap();
     assert!(last.nobody_reached && last.reason.as_deref().unwrap().starts_with("nobody reached"), "{last:?}");
     assert!(dialed(&advance(&mut queue, at(secs + 100_000))).is_empty());
-    queue.acknowledge(&UnitId::new("T-1").unwrap(), at(secs + 100_000));
+    queue.acknowledge(&UnitId::new("T-1").unwrap(), "acknowledged", at(secs + 100_000));
     assert_eq!(queue.nobody_reached().count(), 0);
 }
 
