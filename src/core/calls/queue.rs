@@ -4,6 +4,8 @@
 //! before the POST leaves. A call found `dialing` after a restart is `unknown`. Nothing but [`Verdict::NotPlaced`] brings
 //! a call back to `pending`.
 
+mod clock;
+
 use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 

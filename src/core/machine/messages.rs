@@ -107,7 +107,7 @@ impl Machine {
             Ok(call) => call.call_sid.clone(),
             Err(denied) => return Err(Refusal { status: 503, message: denied.to_string() }),
         };
-        let seen = Seen { received: now.wall, call_sid: call_sid.clone() };
+        let seen = Seen { received: now.wall, undated: !now.trusted, call_sid: call_sid.clone() };
         self.keep(request_key(&fingerprint), &seen);
         self.seen.insert(fingerprint, seen);
         Ok(call_sid)
@@ -119,7 +119,7 @@ impl Machine {
         by_age.sort_unstable();
         let too_many = by_age.len().saturating_sub(MAX_SEEN - 1);
         for (n, (received, fingerprint)) in by_age.into_iter().enumerate() {
-            if n < too_many || now.wall.since(received) >= SAME_REQUEST_FOR {
+            if n < too_many || (now.trusted && now.wall.since(received) >= SAME_REQUEST_FOR) {
                 self.seen.remove(&fingerprint);
                 self.forget(request_key(&fingerprint));
             }
@@ -127,6 +127,6 @@ impl Machine {
     }
 }
 
-fn request_key(fingerprint: &str) -> String {
+pub(super) fn request_key(fingerprint: &str) -> String {
     format!("request/{fingerprint}")
 }
