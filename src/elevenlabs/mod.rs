@@ -3,6 +3,7 @@
 //! [`Client::place`] makes one POST and says what became of it; the other calls read. TLS is rustls with ring, and the
 //! roots are those of the machine (on Debian the package `ca-certificates`).
 
+pub mod answers;
 mod client;
 mod conversations;
 mod error;
