@@ -96,14 +96,14 @@ async fn the_vendor_turned_it_away() {
     for status in [401, 403] {
         let verdict = answered(&format!("{status} X"), "", &detail("invalid_api_key")).await;
         let text = format!("HTTP {status}: invalid_api_key: words");
-        assert_eq!(verdict, Verdict::NotPlaced(NotPlaced::Unauthorised(text)));
+        assert_eq!(verdict, Verdict::NotPlaced(NotPlaced::Account(text)));
     }
 }
 
 #[tokio::test]
 async fn a_refusal_counts_even_when_its_body_breaks_off() {
     let broken = b"HTTP/1.1 401 X\r\ncontent-length: 500\r\n\r\n{\"det".to_vec();
-    assert!(matches!(verdict(Then::Write(broken)).await, Verdict::NotPlaced(NotPlaced::Unauthorised(_))));
+    assert!(matches!(verdict(Then::Write(broken)).await, Verdict::NotPlaced(NotPlaced::Account(_))));
 }
 
 #[tokio::test]

@@ -28,7 +28,7 @@ async fn a_call_behind_a_lost_answer_is_found_by_its_attempt() {
         stand_in.set_faults([fault.clone().dialled()]);
         let verdict = client.place(&order()).await;
         assert!(matches!(verdict, Verdict::Unknown(_)), "{fault:?}: {verdict:?}");
-        let Page { rows, next } = client.conversations(&by_sid()).await.unwrap();
+        let Page { rows, next, .. } = client.conversations(&by_sid()).await.unwrap();
         assert_eq!((rows.len(), next), (1, None), "{fault:?}");
         let found = client.conversation(&rows[0].conversation_id).await.unwrap();
         assert_eq!(found.call_sid.as_deref(), Some(order().call_sid.as_str()));
@@ -96,7 +96,7 @@ async fn a_wrong_key_and_an_unknown_conversation_are_named_as_such() {
     assert!(matches!(client.conversation("../agents").await, Err(AskError::Refused(_))));
     let stranger = gladhand::elevenlabs::ApiKey::new("sk_another").unwrap();
     let stranger = Client::new(&settings(&stand_in.base_url()), stranger).unwrap();
-    assert!(matches!(stranger.place(&order()).await, Verdict::NotPlaced(NotPlaced::Unauthorised(_))));
+    assert!(matches!(stranger.place(&order()).await, Verdict::NotPlaced(NotPlaced::Account(_))));
     assert!(matches!(stranger.conversation("conv_1").await, Err(AskError::Unauthorised(_))));
     assert_eq!(stand_in.conversations(), []);
 }

@@ -3,7 +3,7 @@
 use core::time::Duration;
 use std::path::{Path, PathBuf};
 
-use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use reqwest::header::{ACCEPT, CONTENT_TYPE, DATE, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Certificate, Response, StatusCode, Url, redirect, retry, tls};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -141,7 +141,7 @@ impl Client {
         if !is_id(id) {
             return Err(AskError::Refused("not the id of a conversation".to_owned()));
         }
-        let body = self.get(self.url(&format!("{}/{id}", conversations::PATH))).await?;
+        let (body, _) = self.get(self.url(&format!("{}/{id}", conversations::PATH))).await?;
         conversations::conversation(&body, &self.key)
     }
 
@@ -152,7 +152,8 @@ impl Client {
     pub async fn conversations(&self, query: &ListQuery) -> Result<Page, AskError> {
         let mut url = self.url(conversations::PATH);
         query.apply(&mut url, &self.settings.agent_id);
-        conversations::page(&self.get(url).await?, &self.key)
+        let (body, date) = self.get(url).await?;
+        Ok(Page { date, ..conversations::page(&body, &self.key)? })
     }
 
     /// Resolves the vendor's name and connects, without a request: whether there is an uplink. Takes 3 s at most.
@@ -169,12 +170,14 @@ impl Client {
         }
     }
 
-    async fn get(&self, url: Url) -> Result<Vec<u8>, AskError> {
+    /// The body, and the vendor's clock in Unix seconds when it says it.
+    async fn get(&self, url: Url) -> Result<(Vec<u8>, Option<i64>), AskError> {
         let response = self.http.get(url).send().await.map_err(|why| AskError::Transient(error::transport(why)))?;
         let status = response.status();
+        let date = response.headers().get(DATE).and_then(|date| date.to_str().ok()).and_then(unix);
         let body = read(response, CONVERSATION).await;
         if status == StatusCode::OK {
-            return body.map_err(AskError::Transient);
+            return body.map(|body| (body, date)).map_err(AskError::Transient);
         }
         let text = error::refusal(status.as_u16(), &body.unwrap_or_default(), &self.key).text;
         Err(match status.as_u16() {
@@ -218,6 +221,11 @@ fn authorities(path: &Path) -> Result<Vec<Certificate>, String> {
         Ok(found) => Ok(found),
         Err(_) => Err("is not a list of certificates in PEM".to_owned()),
     }
+}
+
+fn unix(date: &str) -> Option<i64> {
+    let since = httpdate::parse_http_date(date).ok()?.duration_since(std::time::UNIX_EPOCH).ok()?;
+    i64::try_from(since.as_secs()).ok()
 }
 
 /// The whole body, or why it could not be had.

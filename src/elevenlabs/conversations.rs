@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::error;
 use super::key::ApiKey;
 use super::outbound_call::is_id;
-use crate::core::calls::dialing::{AskError, CallResult, Conversation, ConversationStatus};
+use crate::core::calls::dialing::{self, AskError, CallResult, Conversation, ConversationStatus, MAX_TURNS};
 use crate::core::id::CallSid;
 
 /// The resource below the base URL.
@@ -18,6 +18,9 @@ pub(super) const PATH: &str = "/v1/convai/conversations";
 
 /// Longest summary that is kept, in characters.
 const SUMMARY: usize = 1_000;
+
+/// Longest turn that is kept, in characters.
+const TURN: usize = 300;
 
 /// Which conversations of the configured agent to list. Conditions that are `None` are left out.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -41,6 +44,8 @@ pub struct Page {
     pub rows: Vec<Row>,
     /// Where the next page starts, when there is one.
     pub next: Option<String>,
+    /// The vendor's clock as it answered, Unix seconds, when it says it.
+    pub date: Option<i64>,
 }
 
 /// One row of a list.
@@ -82,15 +87,16 @@ pub(super) fn conversation(body: &[u8], key: &ApiKey) -> Result<Conversation, As
     let wire: Wire = parse(body, key)?;
     let meta = wire.metadata;
     let shown = |text: &str| error::shown(text, key);
-    let said =
-        |turn: &&Turn| turn.role.as_deref() == Some("user") && turn.message.as_deref().is_some_and(|m| !m.trim().is_empty());
+    let words = |turn: &&Turn| turn.message.as_deref().is_some_and(|m| !m.trim().is_empty());
+    let said = |turn: &&Turn| turn.role.as_deref() == Some("user") && words(turn);
+    let call = meta.phone_call.unwrap_or_default();
     Ok(Conversation {
         status: match wire.status.as_str() {
             "done" => ConversationStatus::Done,
             "failed" => ConversationStatus::Failed,
             _ => ConversationStatus::Running,
         },
-        call_result: meta.phone_call.and_then(|call| call.call_result),
+        call_result: call.call_result,
         duration: meta.call_duration_secs.map_or(Duration::ZERO, Duration::from_secs),
         termination_reason: meta.termination_reason.as_deref().map(shown).unwrap_or_default(),
         error: meta.error.map(|e| shown(&format!("{} {}", e.code.unwrap_or_default(), e.reason.unwrap_or_default()))),
@@ -101,7 +107,21 @@ pub(super) fn conversation(body: &[u8], key: &ApiKey) -> Result<Conversation, As
             .conversation_initiation_client_data
             .and_then(|data| data.dynamic_variables)
             .and_then(|variables| variables.call_sid)
+            // It goes out as both.
+            .or(wire.user_id)
             .filter(|sid| is_id(sid)),
+        provider_call_sid: call.call_sid.or(call.call_id).filter(|sid| is_id(sid)),
+        called: call.external_number,
+        transcript: wire
+            .transcript
+            .iter()
+            .filter(words)
+            .take(MAX_TURNS)
+            .map(|turn| dialing::Turn {
+                role: shown(turn.role.as_deref().unwrap_or_default()),
+                message: error::shown_up_to(TURN, turn.message.as_deref().unwrap_or_default(), key),
+            })
+            .collect(),
         summary: wire.analysis.and_then(|a| a.transcript_summary).map(|text| error::shown_up_to(SUMMARY, &text, key)),
         started: meta.start_time_unix_secs,
     })
@@ -114,7 +134,10 @@ pub(super) fn page(body: &[u8], key: &ApiKey) -> Result<Page, AskError> {
         Some(Row { conversation_id: row.conversation_id.filter(|id| is_id(id))?, started: row.start_time_unix_secs })
     };
     let next = wire.next_cursor.filter(|cursor| wire.has_more && !cursor.is_empty());
-    Ok(Page { rows: wire.conversations.into_iter().filter_map(row).collect(), next })
+    if wire.has_more && next.is_none() {
+        return Err(AskError::Transient("HTTP 200, but it does not say where the list goes on".to_owned()));
+    }
+    Ok(Page { rows: wire.conversations.into_iter().filter_map(row).collect(), next, date: None })
 }
 
 fn parse<T: DeserializeOwned>(body: &[u8], key: &ApiKey) -> Result<T, AskError> {
@@ -138,6 +161,8 @@ struct Wire {
     transcript: Vec<Turn>,
     #[serde(default, deserialize_with = "lenient")]
     conversation_initiation_client_data: Option<ClientData>,
+    #[serde(default, deserialize_with = "lenient")]
+    user_id: Option<String>,
 }
 
 #[derive(Default, Deserialize)]
@@ -162,10 +187,18 @@ struct WireError {
     reason: Option<String>,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 struct PhoneCall {
     #[serde(default, deserialize_with = "lenient")]
     call_result: Option<CallResult>,
+    #[serde(default, deserialize_with = "lenient")]
+    external_number: Option<String>,
+    /// The telephone provider's.
+    #[serde(default, deserialize_with = "lenient")]
+    call_sid: Option<String>,
+    /// Of a SIP trunk.
+    #[serde(default, deserialize_with = "lenient")]
+    call_id: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -240,6 +273,9 @@ mod tests {
                 error: Some("1011 lost".to_owned()),
                 user_messages: 2,
                 call_sid: Some("EL_DR001_1".to_owned()),
+                provider_call_sid: None,
+                called: Some("+12125550123".to_owned()),
+                transcript: vec![dialing::Turn { role: "agent".to_owned(), message: "hi".to_owned() }],
                 summary: Some("The driver is with the trailer.".to_owned()),
                 started: Some(1_763_569_135),
             }
@@ -268,9 +304,14 @@ mod tests {
         );
         assert_eq!(
             more,
-            Page { rows: vec![Row { conversation_id: "conv_1".to_owned(), started: Some(5) }], next: Some("c".to_owned()) }
+            Page {
+                rows: vec![Row { conversation_id: "conv_1".to_owned(), started: Some(5) }],
+                next: Some("c".to_owned()),
+                date: None,
+            }
         );
         assert_eq!(read(r#"{"conversations":[],"next_cursor":"c","has_more":false}"#).next, None);
-        assert_eq!(read(r#"{"conversations":[],"next_cursor":null,"has_more":true}"#).next, None);
+        let lost = page(br#"{"conversations":[],"next_cursor":null,"has_more":true}"#, &key);
+        assert!(matches!(lost, Err(AskError::Transient(_))), "a list that breaks off is no proof of anything: {lost:?}");
     }
 }

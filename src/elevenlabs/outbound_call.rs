@@ -58,7 +58,9 @@ pub(super) fn verdict(status: StatusCode, headers: &HeaderMap, body: Result<&[u8
     }
     let Refusal { code: error, text } = error::refusal(code, body.unwrap_or_default(), key);
     match code {
-        401 | 403 => Verdict::NotPlaced(NotPlaced::Unauthorised(text)),
+        // 404: the agent or its number does not exist. These codes say that no call of this account would be taken.
+        401 | 403 | 404 => Verdict::NotPlaced(NotPlaced::Account(text)),
+        400 | 422 if error.as_deref().is_some_and(is_of_the_account) => Verdict::NotPlaced(NotPlaced::Account(text)),
         429 => Verdict::NotPlaced(NotPlaced::Busy {
             retry_after: retry_after(headers),
             concurrency: matches!(error.as_deref(), Some("concurrent_limit_exceeded" | "too_many_concurrent_requests")),
@@ -70,6 +72,13 @@ pub(super) fn verdict(status: StatusCode, headers: &HeaderMap, body: Result<&[u8
         // A redirect comes over verified TLS from the vendor itself, which has read the request by then.
         _ => Verdict::Unknown(text),
     }
+}
+
+/// Error codes that speak of the account, the agent or its number rather than of this call.
+fn is_of_the_account(code: &str) -> bool {
+    ["invalid_api_key", "quota_exceeded", "invalid_provider_config", "missing_dynamic_variable"].contains(&code)
+        || code.contains("agent")
+        || code.contains("phone_number_id")
 }
 
 #[derive(Serialize)]

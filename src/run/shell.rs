@@ -289,6 +289,7 @@ impl Shell {
                 self.machine.handle(Input::Dialed { call_sid, verdict }, now);
             }
             Answered::Conversation(call_sid, answer) => self.machine.handle(Input::Conversation { call_sid, answer }, now),
+            Answered::Found(call_sid, answer) => self.machine.handle(Input::Found { call_sid, answer }, now),
             Answered::Uplink(reached) => self.machine.handle(Input::Uplink(reached), now),
             Answered::Account(accepted) => self.machine.handle(Input::Account(accepted), now),
         }
@@ -322,6 +323,7 @@ impl Shell {
                     self.vendor.dial(order);
                 }
                 Effect::AskConversation { call_sid, conversation_id } => self.vendor.ask_conversation(call_sid, conversation_id),
+                Effect::Find(search) => self.vendor.find(search),
                 Effect::ProbeUplink => self.vendor.probe_uplink(),
                 Effect::ProbeAccount => self.vendor.probe_account(),
                 Effect::Answer { id, answer } => {

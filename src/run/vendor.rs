@@ -2,7 +2,8 @@
 
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 
-use crate::core::calls::dialing::{AskError, Conversation, NotPlaced, Order, Verdict};
+use crate::core::calls::Found;
+use crate::core::calls::dialing::{AskError, Conversation, NotPlaced, Order, Search, Verdict};
 use crate::core::id::CallSid;
 use crate::elevenlabs::{Client, ListQuery};
 
@@ -13,6 +14,8 @@ pub enum Answered {
     Dialed(CallSid, Verdict),
     /// To a question about a conversation.
     Conversation(CallSid, Result<Conversation, AskError>),
+    /// To the question whether an attempt became a call.
+    Found(CallSid, Result<Option<Found>, AskError>),
     /// To a probe of the uplink.
     Uplink(bool),
     /// To a probe of the account.
@@ -71,6 +74,12 @@ impl Vendor {
     pub fn ask_conversation(&self, call_sid: CallSid, conversation_id: String) {
         let lost = Answered::Conversation(call_sid.clone(), Err(AskError::Transient("broke off".to_owned())));
         self.perform(lost, async move |client| Answered::Conversation(call_sid, client.conversation(&conversation_id).await));
+    }
+
+    /// Whether an attempt became a call.
+    pub fn find(&self, search: Search) {
+        let lost = Answered::Found(search.call_sid.clone(), Err(AskError::Transient("broke off".to_owned())));
+        self.perform(lost, async move |client| Answered::Found(search.call_sid.clone(), client.find(&search).await));
     }
 
     /// Whether the vendor can be reached.

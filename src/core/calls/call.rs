@@ -4,11 +4,16 @@ use core::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::dialing::{CallResult, Conversation, ConversationStatus, Order};
+use super::dialing::{CallResult, Conversation, ConversationStatus, Order, Turn};
+use crate::core::geo::{Metres, Position};
 use crate::core::id::{CallSid, DriverId, UnitId, ViolationId};
+use crate::core::phone::Phone;
 use crate::core::roster::{Dispatcher, Driver};
-use crate::core::separation::ViolationKind;
+use crate::core::separation::{Finding, ViolationKind};
 use crate::core::time::UnixMillis;
+
+/// The most separations that one call speaks of.
+pub const MAX_SEPARATIONS: usize = 8;
 
 /// One attempt. Every further attempt is a call of its own that names its parent, so that a `call_sid` stands for at most
 /// one POST and the vendor can be asked about each.
@@ -22,18 +27,33 @@ pub struct Call {
     pub order: u64,
     /// Why somebody is to be called.
     pub cause: Cause,
-    /// Who is called.
+    /// Further separations of the same driver that this call speaks of, at most [`MAX_SEPARATIONS`] with its cause.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub also: Vec<Separation>,
+    /// Whose telephone rings.
+    #[serde(default)]
+    pub callee: Callee,
+    /// The driver that it is about.
     pub driver: Driver,
-    /// To whom the agent may transfer.
+    /// To whom the agent may transfer, and who is called when the driver is not reached.
     pub dispatcher: Option<Dispatcher>,
     /// What the agent says.
     pub prompt: String,
     /// How many violations the prompt speaks of.
     pub triggers: usize,
-    /// 1 for the first.
+    /// 1 for the first. An attempt that was not placed is repeated under the same number.
     pub attempt: u32,
     /// The attempt before this one.
     pub parent_call_sid: Option<CallSid>,
+    /// The attempt after this one, or the call in which this one's separation was told.
+    #[serde(default)]
+    pub next_call_sid: Option<CallSid>,
+    /// Not dialled before this.
+    #[serde(default)]
+    pub not_before: Option<UnixMillis>,
+    /// Whether it expires: as long as nothing was placed for its cause.
+    #[serde(default = "yes")]
+    pub expires: bool,
     /// When it came to be owed.
     pub created: UnixMillis,
     /// False while `created` was read from a clock that was not to be trusted; age counts once it is.
@@ -44,8 +64,23 @@ pub struct Call {
     pub state: State,
     /// Why it is there, in words.
     pub reason: Option<String>,
+    /// Why nobody is to be called about it any longer; what is under way ends, and nothing follows.
+    #[serde(default)]
+    pub unwanted: Option<String>,
+    /// It was the last resort and reached nobody, and no person has acknowledged that yet.
+    #[serde(default)]
+    pub nobody_reached: bool,
     /// How it ended.
     pub outcome: Option<Outcome>,
+    /// Length in seconds, once over.
+    #[serde(default)]
+    pub duration_s: Option<u64>,
+    /// The vendor's summary, when kept.
+    #[serde(default)]
+    pub summary: Option<String>,
+    /// What was said, when kept.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub transcript: Vec<Turn>,
     /// The vendor's conversation, once placed.
     pub conversation_id: Option<String>,
     /// The telephone provider's id, once placed and given.
@@ -56,24 +91,81 @@ pub struct Call {
     pub dialed: Option<UnixMillis>,
 }
 
+const fn yes() -> bool {
+    true
+}
+
 /// Why somebody is to be called.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[expect(clippy::large_enum_variant, reason = "nearly every call has a violation as its cause")]
 pub enum Cause {
     /// A separation.
-    Violation {
-        /// Its episode.
-        violation_id: ViolationId,
-        /// Its rule.
-        kind: ViolationKind,
-        /// Its tractor.
-        tractor: UnitId,
-        /// Its trailer.
-        trailer: UnitId,
-    },
+    Violation(Separation),
     /// Somebody asked for it.
     Request,
+}
+
+/// What a call says of one violation.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Separation {
+    /// Its episode.
+    pub violation_id: ViolationId,
+    /// Its rule.
+    pub kind: ViolationKind,
+    /// Its tractor.
+    pub tractor: UnitId,
+    /// Its trailer.
+    pub trailer: UnitId,
+    /// How far apart the two were, when it was found.
+    #[serde(default)]
+    pub distance_m: Option<Metres>,
+    /// Where the trailer was, as far as known.
+    #[serde(default)]
+    pub position: Option<Position>,
+    /// Why nobody is to be called about it any longer.
+    #[serde(default)]
+    pub over: Option<String>,
+}
+
+impl Separation {
+    /// What a finding says; `None` when it is no violation.
+    #[must_use]
+    pub fn of(finding: &Finding) -> Option<Self> {
+        Some(Self {
+            violation_id: finding.violation_id.clone(),
+            kind: finding.kind?,
+            tractor: finding.tractor.clone(),
+            trailer: finding.trailer.clone(),
+            distance_m: Some(finding.distance_m),
+            position: finding.position,
+            over: None,
+        })
+    }
+}
+
+/// Whose telephone rings.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Callee {
+    /// The driver's.
+    #[default]
+    Driver,
+    /// The dispatcher's, because the roster names no driver.
+    DispatcherInstead,
+    /// The dispatcher's, because the driver was not reached.
+    DispatcherAfter,
+}
+
+impl Callee {
+    /// The name on the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Driver => "driver",
+            Self::DispatcherInstead | Self::DispatcherAfter => "dispatcher",
+        }
+    }
 }
 
 /// Where a call is in its life.
@@ -84,20 +176,24 @@ pub enum Cause {
 ///   (owed) pending <--> held            not placed: unreachable, busy -> pending
 ///            |                          refused -> failed
 ///            v
-///          dialing --------> placed --> concluded
-///            |
-///            +--> unknown               never dialled again by itself
+///          dialing --------> placed --> concluded -+
+///            |                 ^                   |  not answered: the next attempt is owed, then the dispatcher's,
+///            |                 | the vendor        +> then nobody was reached
+///            |                 | has it
+///            +--> unknown -----+
+///                    |
+///                    +--> failed        the vendor does not have it: the same attempt is owed once more, as a new call
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum State {
     /// Leaves as soon as there is an uplink and a free slot.
     Pending,
-    /// Owed, but kept back: no key, account refused, clock not set. The reason says which.
+    /// Owed, but kept back: no key, account refused, clock not set, quiet hours. The reason says which.
     Held,
     /// Durably marked as attempted; the POST may have gone out.
     Dialing,
-    /// The POST may or may not have become a call.
+    /// The POST may or may not have become a call; the vendor is asked.
     Unknown,
     /// The vendor has it; its end is awaited.
     Placed,
@@ -244,21 +340,57 @@ impl Call {
         format!("call/{call_sid}")
     }
 
-    /// The episode, when a separation is the cause.
+    /// The separation that is the cause, when one is.
     #[must_use]
-    pub const fn violation_id(&self) -> Option<&ViolationId> {
+    pub const fn separation(&self) -> Option<&Separation> {
         match &self.cause {
-            Cause::Violation { violation_id, .. } => Some(violation_id),
+            Cause::Violation(separation) => Some(separation),
             Cause::Request => None,
         }
     }
 
+    /// Every separation that it speaks of, the cause first.
+    pub fn separations(&self) -> impl Iterator<Item = &Separation> {
+        self.separation().into_iter().chain(&self.also)
+    }
+
+    /// The same, to be changed.
+    pub fn separations_mut(&mut self) -> impl Iterator<Item = &mut Separation> {
+        let cause = match &mut self.cause {
+            Cause::Violation(separation) => Some(separation),
+            Cause::Request => None,
+        };
+        cause.into_iter().chain(&mut self.also)
+    }
+
+    /// The episode, when a separation is the cause.
+    #[must_use]
+    pub fn violation_id(&self) -> Option<&ViolationId> {
+        self.separation().map(|separation| &separation.violation_id)
+    }
+
     /// The rule, when a separation is the cause.
     #[must_use]
-    pub const fn kind(&self) -> Option<ViolationKind> {
-        match &self.cause {
-            Cause::Violation { kind, .. } => Some(*kind),
-            Cause::Request => None,
+    pub fn kind(&self) -> Option<ViolationKind> {
+        self.separation().map(|separation| separation.kind)
+    }
+
+    /// Why nobody is to be called about it any longer, if so: it was called off, or every separation of it is over.
+    #[must_use]
+    pub fn no_longer_wanted(&self) -> Option<&str> {
+        let over = || {
+            let reason = self.separation()?.over.as_deref()?;
+            self.also.iter().all(|separation| separation.over.is_some()).then_some(reason)
+        };
+        self.unwanted.as_deref().or_else(over)
+    }
+
+    /// Whose telephone rings.
+    #[must_use]
+    pub fn phone(&self) -> &Phone {
+        match (self.callee, &self.dispatcher) {
+            (Callee::DispatcherInstead | Callee::DispatcherAfter, Some(dispatcher)) => &dispatcher.phone,
+            (Callee::Driver, _) | (Callee::DispatcherInstead | Callee::DispatcherAfter, None) => &self.driver.phone,
         }
     }
 
@@ -267,7 +399,7 @@ impl Call {
     pub fn order(&self) -> Order {
         Order {
             call_sid: self.call_sid.clone(),
-            to: self.driver.phone.clone(),
+            to: self.phone().clone(),
             prompt: self.prompt.clone(),
             transfer_to: self.dispatcher.as_ref().map(|d| d.phone.clone()),
             dispatcher_name: self.dispatcher.as_ref().map(|d| d.name.trim().to_owned()).unwrap_or_default(),
@@ -283,7 +415,9 @@ impl Call {
             call_sid: &'a CallSid,
             state: State,
             attempt: u32,
+            parent_call_sid: Option<&'a CallSid>,
             violation_id: Option<&'a ViolationId>,
+            to: &'static str,
             driver: Person<'a>,
             conversation_id: Option<&'a str>,
             twilio_call_sid: Option<&'a str>,
@@ -300,7 +434,9 @@ impl Call {
             call_sid: &self.call_sid,
             state: self.state,
             attempt: self.attempt,
+            parent_call_sid: self.parent_call_sid.as_ref(),
             violation_id: self.violation_id(),
+            to: self.callee.as_str(),
             driver: Person { id: &self.driver.id, name: &self.driver.name },
             conversation_id: self.conversation_id.as_deref(),
             twilio_call_sid: self.provider_call_sid.as_deref(),
@@ -321,6 +457,10 @@ impl Call {
             "attempt": self.attempt,
             "violation_id": self.violation_id(),
             "kind": self.kind(),
+            "separations": self.separations().map(|s| serde_json::json!({
+                "violation_id": s.violation_id, "kind": s.kind, "tractor": s.tractor, "trailer": s.trailer, "over": s.over,
+            })).collect::<Vec<_>>(),
+            "to": self.callee.as_str(),
             "driver": { "id": self.driver.id, "name": self.driver.name, "phone_masked": self.driver.phone.to_string() },
             "dispatcher": self.dispatcher.as_ref().map(|d| serde_json::json!({ "name": d.name, "phone_masked": d.phone.to_string() })),
             "prompt": self.prompt,
@@ -331,7 +471,13 @@ impl Call {
             "created_at": self.created,
             "updated_at": self.changed,
             "age_s": now.since(self.created).as_secs(),
+            "not_before": self.not_before,
+            "nobody_reached": self.nobody_reached,
             "parent_call_sid": self.parent_call_sid,
+            "next_call_sid": self.next_call_sid,
+            "duration_s": self.duration_s,
+            "summary": self.summary,
+            "transcript": self.transcript,
         })
     }
 }
@@ -351,7 +497,10 @@ mod tests {
             error: None,
             user_messages,
             call_sid: None,
+            provider_call_sid: None,
+            called: None,
             summary: None,
+            transcript: Vec::new(),
             started: None,
         }
     }

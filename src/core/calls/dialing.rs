@@ -46,9 +46,10 @@ pub enum Verdict {
 pub enum NotPlaced {
     /// No byte of the request went out: DNS, connect, TLS. The uplink is down.
     Unreachable(String),
-    /// 401 or 403: the whole queue stops.
-    Unauthorised(String),
-    /// 400, 404, 422 and other refusals of this very request.
+    /// 401, 403, an agent or number that does not exist, a variable that is missing: every other call would be refused as
+    /// well, so the whole queue stops.
+    Account(String),
+    /// 400, 422 and other refusals of this very request.
     Refused(String),
     /// 429: wait, as long as the vendor says if it says.
     Busy {
@@ -85,10 +86,39 @@ pub struct Conversation {
     pub user_messages: u32,
     /// `dynamic_variables.call_sid` as echoed.
     pub call_sid: Option<String>,
+    /// The telephone provider's call id.
+    pub provider_call_sid: Option<String>,
+    /// The number that was called, as the vendor writes it. Never shown.
+    pub called: Option<String>,
     /// The vendor's summary, once analysed.
     pub summary: Option<String>,
+    /// What was said, at most [`MAX_TURNS`] turns.
+    pub transcript: Vec<Turn>,
     /// When the vendor started it, Unix seconds.
     pub started: Option<i64>,
+}
+
+/// The most turns of a conversation that are kept.
+pub const MAX_TURNS: usize = 40;
+
+/// Something that was said. Fit to be shown: no full number.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Turn {
+    /// `agent` or `user`.
+    pub role: String,
+    /// In words, at most 300 characters.
+    pub message: String,
+}
+
+/// An attempt of which it is not known whether it became a call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Search {
+    /// The attempt.
+    pub call_sid: CallSid,
+    /// Who would have been called.
+    pub to: Phone,
+    /// How long ago it was dialled, by the gateway's clock; `None` when that clock cannot have been right.
+    pub age: Option<Duration>,
 }
 
 /// See [`Conversation::status`].

@@ -5,10 +5,11 @@ pub mod dialing;
 pub mod names;
 pub mod prompt;
 pub mod queue;
+pub mod quiet;
 pub mod rate;
 pub mod request;
 pub mod settings;
 
-pub use call::{Call, Cause, Outcome, State};
-pub use queue::{Denied, Owed, Queue, QueueOutput, Uplink};
+pub use call::{Call, Callee, Cause, Outcome, Separation, State};
+pub use queue::{Denied, Found, Owed, Queue, QueueOutput, Uplink};
 pub use settings::Settings;

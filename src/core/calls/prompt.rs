@@ -5,10 +5,11 @@
 
 use core::fmt::Write;
 
+use super::call::Separation;
 use super::request::Detail;
 use crate::core::geo::{Metres, Position};
 use crate::core::id::UnitId;
-use crate::core::separation::{Finding, ViolationKind};
+use crate::core::separation::ViolationKind;
 
 /// Longest prompt, in characters.
 pub const MAX_PROMPT: usize = 2_000;
@@ -35,10 +36,10 @@ pub struct PromptInput<'a> {
 pub enum Audience<'a> {
     /// The driver that all this is about.
     Driver,
-    /// The dispatcher, because the driver was not reached.
+    /// The dispatcher, because the driver was not reached or is not known.
     Dispatcher {
-        /// The driver; may be empty.
-        driver_name: &'a str,
+        /// The driver who was not reached, may be empty; `None` when the roster names no driver.
+        driver_name: Option<&'a str>,
     },
 }
 
@@ -67,17 +68,15 @@ pub enum Point<'a> {
     },
 }
 
-impl<'a> Point<'a> {
-    /// The point that a finding makes; `None` when it is no violation.
-    #[must_use]
-    pub fn of(finding: &'a Finding) -> Option<Self> {
-        finding.kind.map(|kind| Self::Separation {
-            kind,
-            tractor: &finding.tractor,
-            trailer: &finding.trailer,
-            distance: Some(finding.distance_m),
-            position: finding.position,
-        })
+impl<'a> From<&'a Separation> for Point<'a> {
+    fn from(separation: &'a Separation) -> Self {
+        Self::Separation {
+            kind: separation.kind,
+            tractor: &separation.tractor,
+            trailer: &separation.trailer,
+            distance: separation.distance_m,
+            position: separation.position,
+        }
     }
 }
 
@@ -104,6 +103,13 @@ pub fn prompt(input: &PromptInput<'_>) -> String {
         .unwrap_or_else(|| talk(input, 0, 0));
     text.push_str(&cut(&rules, MAX_PROMPT.saturating_sub(text.chars().count())));
     text
+}
+
+/// What the dispatcher is told when a driver was not reached about a request: the words that the driver would have heard.
+#[must_use]
+pub fn relayed(driver_name: &str, prompt: &str) -> String {
+    let driver = not_reached(driver_name);
+    cut(&format!("{driver}Tell them what the driver was to hear, and ask whether they can take care of it: {prompt}"), MAX_PROMPT)
 }
 
 /// Makes a text from outside fit to stand in a prompt or in a table: white space and control characters become single
@@ -133,11 +139,7 @@ pub fn clean(text: &str, max: usize) -> String {
 fn talk(input: &PromptInput<'_>, count: usize, longest: usize) -> String {
     let mut text = match input.audience {
         Audience::Driver => String::new(),
-        Audience::Dispatcher { driver_name } => {
-            let name = clean(driver_name, 100);
-            let driver = if name.is_empty() { "your driver".to_owned() } else { format!("your driver {name}") };
-            format!("I am calling you because I could not reach {driver} by telephone. ")
-        }
+        Audience::Dispatcher { driver_name } => driver_name.map(not_reached).unwrap_or_default(),
     };
     match input.points.as_slice() {
         [] => text.push_str("I am calling about your current trip, please call your dispatcher."),
@@ -153,6 +155,12 @@ fn talk(input: &PromptInput<'_>, count: usize, longest: usize) -> String {
         }
     }
     text
+}
+
+fn not_reached(driver_name: &str) -> String {
+    let name = clean(driver_name, 100);
+    let driver = if name.is_empty() { "your driver".to_owned() } else { format!("your driver {name}") };
+    format!("I am calling you because I could not reach {driver} by telephone. ")
 }
 
 fn spoken(point: &Point<'_>, input: &PromptInput<'_>, longest: usize) -> String {
@@ -323,7 +331,7 @@ mod tests {
         );
         assert_eq!(
             prompt(&PromptInput {
-                audience: Audience::Dispatcher { driver_name: "Jane Doe" },
+                audience: Audience::Dispatcher { driver_name: Some("Jane Doe") },
                 points: vec![point(ViolationKind::LeftBehind, Some(Metres(2_414.0)), None)],
                 custom_rules: "",
                 country: "DE",

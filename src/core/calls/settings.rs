@@ -4,6 +4,7 @@ use core::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::quiet::QuietHours;
 use crate::core::time::duration;
 
 /// `[calls]`.
@@ -36,6 +37,10 @@ pub struct Settings {
     pub default_country: String,
     /// Everything but the POST.
     pub dry_run: bool,
+    /// Whether what was said in a call, and the vendor's summary of it, are kept with the call.
+    pub transcripts: bool,
+    /// When drivers are not called.
+    pub quiet_hours: Vec<QuietHours>,
 }
 
 impl Default for Settings {
@@ -53,6 +58,8 @@ impl Default for Settings {
             escalate_to_dispatcher: true,
             default_country: "US".to_owned(),
             dry_run: false,
+            transcripts: true,
+            quiet_hours: Vec::new(),
         }
     }
 }

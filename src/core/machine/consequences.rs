@@ -4,10 +4,10 @@
 use core::time::Duration;
 
 use super::{Effect, Machine, Output, Snooze, Telling};
-use crate::core::calls::Cause;
 use crate::core::calls::prompt::{self, Audience, Point, PromptInput};
 use crate::core::calls::queue::{Owed, QueueOutput};
 use crate::core::calls::request::Request;
+use crate::core::calls::{Callee, Cause, Separation};
 use crate::core::control::Acknowledgement;
 use crate::core::id::{CallSid, DriverId, UnitId, ViolationId};
 use crate::core::outbox::OutboxOutput;
@@ -41,6 +41,7 @@ impl Machine {
                 QueueOutput::AskConversation { call_sid, conversation_id } => {
                     self.effect(Effect::AskConversation { call_sid, conversation_id });
                 }
+                QueueOutput::Find(search) => self.effect(Effect::Find(search)),
                 QueueOutput::ProbeUplink => self.effect(Effect::ProbeUplink),
                 QueueOutput::ProbeAccount => self.effect(Effect::ProbeAccount),
                 QueueOutput::Changed(call) => {
@@ -82,13 +83,13 @@ impl Machine {
 
     /// A separation: somebody is to be called, once.
     fn owe_for(&mut self, finding: &Finding, now: Now) {
-        let Some(kind) = finding.kind else { return };
+        let Some(separation) = Separation::of(finding) else { return };
         if self.queue.knows(&finding.violation_id) {
             return;
         }
         let dispatcher = self.book.dispatcher(&finding.tractor).cloned();
         let driver = self.book.assignment(&finding.tractor).and_then(|(a, _)| a.driver.clone());
-        let audience = if driver.is_some() { Audience::Driver } else { Audience::Dispatcher { driver_name: "" } };
+        let callee = if driver.is_some() { Callee::Driver } else { Callee::DispatcherInstead };
         let driver = driver.or_else(|| {
             dispatcher.as_ref().and_then(|d| {
                 Some(Driver {
@@ -101,17 +102,20 @@ impl Machine {
         let Some(driver) = driver else {
             self.nobody_to_call.insert(finding.tractor.clone(), finding.violation_id.clone());
             self.keep(nobody_key(&finding.tractor), &(&finding.tractor, &finding.violation_id));
-            self.warn(format!("{} of {} and {}: the roster names nobody to call", kind, finding.tractor, finding.trailer));
+            let Separation { kind, tractor, trailer, .. } = &separation;
+            self.warn(format!("{kind} of {tractor} and {trailer}: the roster names nobody to call"));
             return;
         };
-        let prompt = self.prompt(audience, Point::of(finding).into_iter().collect(), "");
-        let cause = Cause::Violation {
-            violation_id: finding.violation_id.clone(),
-            kind,
-            tractor: finding.tractor.clone(),
-            trailer: finding.trailer.clone(),
+        let owed = Owed {
+            cause: Cause::Violation(separation),
+            callee,
+            driver,
+            dispatcher,
+            prompt: String::new(),
+            triggers: 1,
+            before: (0, None),
+            evidence: finding.at,
         };
-        let owed = Owed { cause, driver, dispatcher, prompt, triggers: 1, before: (0, None), evidence: finding.at };
         let snoozed =
             self.snoozed.get(&finding.tractor).filter(|s| s.until.is_none_or(|until| now.wall < until)).map(|s| s.by.clone());
         // A separation is never refused for want of room.
@@ -148,18 +152,19 @@ impl Machine {
         let parent = request.parent_call_sid.as_deref().and_then(|sid| CallSid::new(sid).ok());
         Owed {
             cause: Cause::Request,
-            prompt: self.prompt(Audience::Driver, request.details.iter().map(Point::from).collect(), &request.custom_rules),
+            callee: Callee::Driver,
+            prompt: prompt::prompt(&PromptInput {
+                audience: Audience::Driver,
+                points: request.details.iter().map(Point::from).collect(),
+                custom_rules: &request.custom_rules,
+                country: &self.settings.calls.default_country,
+            }),
             triggers: request.triggers_count(),
             before: (request.retry_count, parent),
             driver: Driver { id: request.driver_id, name: request.driver_name, phone: request.phone },
             dispatcher,
             evidence: now.wall,
         }
-    }
-
-    fn prompt(&self, audience: Audience<'_>, points: Vec<Point<'_>>, custom_rules: &str) -> String {
-        let country = &self.settings.calls.default_country;
-        prompt::prompt(&PromptInput { audience, points, custom_rules, country })
     }
 
     /// Somebody knows of it: what waits is called off, and nobody is called about this tractor for `minutes`, or while the
@@ -176,6 +181,7 @@ impl Machine {
             self.snoozed.insert(tractor.clone(), snooze);
         }
         self.has_somebody(&tractor);
+        self.queue.acknowledge(&tractor, now);
         called_off
     }
 

@@ -50,6 +50,9 @@ impl Machine {
         reasons.extend(named("silent", &mut seen.silent_units.iter()));
         reasons.extend(self.deaf_to.iter().take(MAX_NAMED).map(|filter| format!("subscription_refused:{filter}")));
         reasons.extend(named("nobody_to_call", &mut self.nobody_to_call.keys()));
+        let unreached =
+            self.queue.nobody_reached().map(|call| call.separation().map_or(call.call_sid.as_str(), |s| s.tractor.as_str()));
+        reasons.extend(unreached.take(MAX_NAMED).map(|whom| format!("nobody_reached:{whom}")));
         let undecodable: u64 = self.undecodable.values().sum();
         let mut rejected_by: BTreeMap<String, u64> = self.undecodable.iter().map(|(k, n)| ((*k).to_owned(), *n)).collect();
         rejected_by.extend(seen.refused.by_reason().map(|(reason, n)| (reason.to_owned(), n)));

@@ -21,9 +21,9 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use serde::{Deserialize, Serialize};
 
-use super::calls::dialing::{AskError, Conversation, Order, Verdict};
+use super::calls::dialing::{AskError, Conversation, Order, Search, Verdict};
 use super::calls::settings::Retry;
-use super::calls::{Call, Queue};
+use super::calls::{Call, Found, Queue};
 use super::control::{Answer, Ask};
 use super::health::{Health, Mqtt};
 use super::id::{CallSid, UnitId, ViolationId};
@@ -113,6 +113,13 @@ pub enum Input<'a> {
         /// What it said.
         answer: Result<Conversation, AskError>,
     },
+    /// The vendor was asked about an attempt of unknown outcome.
+    Found {
+        /// Whose.
+        call_sid: CallSid,
+        /// What it became; `Ok(None)`: the vendor has no such call in its list.
+        answer: Result<Option<Found>, AskError>,
+    },
     /// The vendor's address was tried.
     Uplink(bool),
     /// The account was tried.
@@ -162,6 +169,8 @@ pub enum Effect {
         /// The vendor's id.
         conversation_id: String,
     },
+    /// Ask the vendor whether an attempt became a call.
+    Find(Search),
     /// Try whether the vendor can be reached.
     ProbeUplink,
     /// Try whether the vendor accepts the account.
@@ -332,11 +341,7 @@ impl Machine {
                 unread.push(entry.key.clone());
             }
         }
-        // Those that ended first are forgotten first.
-        calls.sort_by_key(|call: &Call| call.changed);
-        for call in calls {
-            self.queue.restore(call, now);
-        }
+        self.queue.restore(calls, now);
         let start = Start { session: self.session, at: now.trusted.then_some(now.wall) };
         self.keep("session".to_owned(), &start);
         self.apply_roster(paired, now);
@@ -387,6 +392,7 @@ impl Machine {
             Input::Delivered(ticket) => self.outbox.delivered(ticket),
             Input::Dialed { call_sid, verdict } => self.queue.answered(&call_sid, verdict, now),
             Input::Conversation { call_sid, answer } => self.queue.followed(&call_sid, answer, now),
+            Input::Found { call_sid, answer } => self.queue.found(&call_sid, answer, now),
             Input::Uplink(reached) => self.queue.probed_uplink(reached, now),
             Input::Account(accepted) => self.queue.probed_account(accepted, now),
             Input::Ready(ready) => {

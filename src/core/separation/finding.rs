@@ -64,6 +64,9 @@ pub enum ViolationKind {
 }
 
 impl ViolationKind {
+    /// Every rule.
+    pub const ALL: [Self; 4] = [Self::LeftBehind, Self::TrailerMovingAlone, Self::TrailerMovedFromDrop, Self::LeftWithoutTrailer];
+
     /// The name on the wire.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

@@ -1,5 +1,6 @@
 use super::*;
-use crate::core::id::UnitId;
+use crate::core::calls::call::{Outcome, Separation};
+use crate::core::calls::dialing::{AskError, CallResult, Conversation, ConversationStatus, Turn};
 use crate::core::phone::Phone;
 
 const START: i64 = 1_763_569_135_000;
@@ -17,23 +18,36 @@ fn queue() -> Queue {
 
 fn owed(driver: &str) -> Owed {
     Owed {
-        cause: Cause::Violation {
-            violation_id: ViolationId::new(&format!("V-{driver}")).unwrap(),
-            kind: ViolationKind::LeftBehind,
-            tractor: UnitId::new("T-1").unwrap(),
-            trailer: UnitId::new("R-1").unwrap(),
-        },
+        cause: Cause::Violation(separation(&format!("V-{driver}"), ViolationKind::LeftBehind)),
+        callee: Callee::Driver,
         driver: Driver {
             id: DriverId::new(driver).unwrap(),
             name: "A Driver".to_owned(),
             phone: Phone::parse("+12125550123", "US").unwrap(),
         },
         dispatcher: None,
-        prompt: "Are you with your trailer?".to_owned(),
+        prompt: "Fuel up.".to_owned(),
         triggers: 1,
         before: (0, None),
         evidence: UnixMillis(START),
     }
+}
+
+fn separation(violation_id: &str, kind: ViolationKind) -> Separation {
+    Separation {
+        violation_id: ViolationId::new(violation_id).unwrap(),
+        kind,
+        tractor: UnitId::new("T-1").unwrap(),
+        trailer: UnitId::new("R-1").unwrap(),
+        distance_m: None,
+        position: None,
+        over: None,
+    }
+}
+
+fn with_dispatcher(driver: &str) -> Owed {
+    let phone = Phone::parse("+12125550199", "US").unwrap();
+    Owed { dispatcher: Some(Dispatcher { name: "Desk".to_owned(), phone }), ..owed(driver) }
 }
 
 fn advance(queue: &mut Queue, now: Now) -> Vec<QueueOutput> {
@@ -56,15 +70,43 @@ fn placed(id: &str) -> Verdict {
 fn ended(status: ConversationStatus) -> Conversation {
     Conversation {
         status,
-        call_result: Some(super::super::dialing::CallResult::Answered),
+        call_result: Some(CallResult::Answered),
         duration: Duration::from_secs(40),
         termination_reason: "end_call".to_owned(),
         error: None,
         user_messages: 2,
         call_sid: None,
-        summary: None,
+        provider_call_sid: None,
+        called: None,
+        summary: Some("The driver goes back for it.".to_owned()),
+        transcript: vec![Turn { role: "user".to_owned(), message: "Oh no.".to_owned() }],
         started: None,
     }
+}
+
+fn unanswered() -> Conversation {
+    Conversation { call_result: Some(CallResult::NoAnswer), user_messages: 0, ..ended(ConversationStatus::Done) }
+}
+
+/// Dials what is due, and places it.
+fn place(queue: &mut Queue, now: Now) -> Call {
+    let sids = dialed(&advance(queue, now));
+    let [sid] = &sids[..] else { panic!("one call is due, not {sids:?}") };
+    queue.answered(sid, placed("conv"), now);
+    queue.get(sid).unwrap().clone()
+}
+
+fn searched(outputs: &[QueueOutput]) -> Vec<CallSid> {
+    let search = |o: &QueueOutput| if let QueueOutput::Find(search) = o { Some(search.call_sid.clone()) } else { None };
+    outputs.iter().filter_map(search).collect()
+}
+
+/// Dials, and loses the answer.
+fn lose(queue: &mut Queue, now: Now) -> CallSid {
+    let sids = dialed(&advance(queue, now));
+    let [sid] = &sids[..] else { panic!("one call is due, not {sids:?}") };
+    queue.answered(sid, Verdict::Unknown("timeout".to_owned()), now);
+    sid.clone()
 }
 
 #[test]
@@ -112,12 +154,13 @@ fn calls_wait_without_an_uplink_and_leave_in_order_of_age_on_its_return() {
 }
 
 #[test]
-fn an_attempt_of_unknown_outcome_is_never_dialled_again_by_itself() {
+fn an_attempt_of_unknown_outcome_is_not_dialled_again_while_the_vendor_cannot_be_asked() {
     let mut queue = queue();
     let sid = queue.owe(owed("D1"), at(0)).unwrap().call_sid.clone();
     advance(&mut queue, at(0));
     queue.answered(&sid, Verdict::Unknown("timeout".to_owned()), at(30));
     for secs in [31, 3_600, 86_400, 864_000] {
+        queue.found(&sid, Err(AskError::Transient("503".to_owned())), at(secs));
         assert!(dialed(&advance(&mut queue, at(secs))).is_empty());
     }
     assert_eq!(queue.get(&sid).unwrap().state, State::Unknown);
@@ -136,9 +179,7 @@ fn a_restart_makes_a_dialled_call_unknown_and_lets_the_others_go_on() {
     let second = before.owe(owed("D2"), at(1)).unwrap().call_sid.clone();
     let mut after = Queue::new(Settings::default(), Retry::default(), "yard-7", "n2");
     after.set_unready(None);
-    for call in before.list() {
-        after.restore(call.clone(), at(10));
-    }
+    after.restore(before.list().into_iter().cloned().collect(), at(10));
     assert_eq!(dialed(&advance(&mut after, at(10))), vec![second]);
     assert_eq!(after.get(&first).unwrap().state, State::Unknown);
     assert_eq!(after.count(State::Dialing), 1);
@@ -164,7 +205,7 @@ fn a_refused_account_stops_the_queue_until_a_probe_is_accepted() {
     let first = queue.owe(owed("D1"), at(0)).unwrap().call_sid.clone();
     advance(&mut queue, at(0));
     queue.owe(owed("D2"), at(1)).unwrap();
-    queue.answered(&first, Verdict::NotPlaced(NotPlaced::Unauthorised("invalid_api_key".to_owned())), at(1));
+    queue.answered(&first, Verdict::NotPlaced(NotPlaced::Account("invalid_api_key".to_owned())), at(1));
     assert!(dialed(&advance(&mut queue, at(2))).is_empty());
     assert_eq!(queue.count(State::Held), 2);
     assert!(advance(&mut queue, at(61)).contains(&QueueOutput::ProbeAccount));
@@ -172,7 +213,10 @@ fn a_refused_account_stops_the_queue_until_a_probe_is_accepted() {
     assert!(dialed(&advance(&mut queue, at(63))).is_empty());
     assert!(advance(&mut queue, at(122)).contains(&QueueOutput::ProbeAccount));
     queue.probed_account(true, at(123));
-    assert_eq!(dialed(&advance(&mut queue, at(123))).len(), 2);
+    let trial = dialed(&advance(&mut queue, at(123)));
+    assert_eq!(trial, [first], "one call shows whether calls are taken again");
+    queue.answered(&trial[0], placed("conv_1"), at(124));
+    assert_eq!(dialed(&advance(&mut queue, at(124))).len(), 1);
 }
 
 #[test]
@@ -196,7 +240,7 @@ fn a_refused_call_fails_alone() {
     advance(&mut queue, at(0));
     queue.answered(&sid, Verdict::NotPlaced(NotPlaced::Refused("422 to_number".to_owned())), at(1));
     let call = queue.get(&sid).unwrap();
-    assert_eq!((call.state, call.reason.as_deref()), (State::Failed, Some("422 to_number")));
+    assert_eq!((call.state, call.reason.as_deref()), (State::Failed, Some("nobody reached; 422 to_number")));
     assert_eq!(queue.count(State::Dialing), 1);
 }
 
@@ -301,8 +345,11 @@ fn any_number_may_end_at_once_and_the_oldest_are_forgotten() {
     for n in 0..MAX_ENDED + 500 {
         queue.owe(owed(&format!("D{n}")), at(0)).unwrap();
     }
-    advance(&mut queue, at(1_800));
-    assert_eq!((queue.count(State::Expired), queue.list().len()), (MAX_ENDED, MAX_ENDED));
+    let sids: Vec<CallSid> = queue.list().into_iter().map(|call| call.call_sid.clone()).collect();
+    for sid in sids {
+        queue.cancel(&sid, "x", at(1)).unwrap();
+    }
+    assert_eq!((queue.count(State::Cancelled), queue.list().len()), (MAX_ENDED, MAX_ENDED));
     // Also with a clock that was set back meanwhile.
     let sid = queue.owe(owed("late"), at(10)).unwrap().call_sid.clone();
     assert_eq!(queue.cancel(&sid, "x", at(10)).unwrap().state, State::Cancelled);
@@ -324,6 +371,7 @@ fn a_handshake_that_fails_behind_a_reachable_address_is_tried_more_and_more_rare
                 QueueOutput::Keep(_)
                 | QueueOutput::Changed(_)
                 | QueueOutput::AskConversation { .. }
+                | QueueOutput::Find(_)
                 | QueueOutput::ProbeAccount => {}
             }
         }
@@ -367,4 +415,239 @@ fn a_clock_that_is_set_neither_ends_nor_prolongs_the_cooldown() {
         queue.owe(Owed { evidence: set(1_900).wall, ..owed("D1") }, set(1_900)).unwrap();
         assert_eq!(dialed(&advance(&mut queue, set(1_900))).len(), 1, "{step}");
     }
+}
+
+#[test]
+fn the_vendor_is_asked_about_a_lost_answer_and_only_its_last_empty_list_permits_dialling_again() {
+    let mut queue = queue();
+    queue.owe(owed("D1"), at(0)).unwrap();
+    let sid = lose(&mut queue, at(0));
+    let mut asked = Vec::new();
+    for secs in 0..1_000 {
+        let outputs = advance(&mut queue, at(secs));
+        assert_eq!(dialed(&outputs), [], "at {secs} s only the vendor can know");
+        for sid in searched(&outputs) {
+            asked.push(secs);
+            if secs < 900 {
+                queue.found(&sid, Ok(None), at(secs));
+            }
+        }
+    }
+    assert_eq!(asked, [2, 10, 60, 300, 900], "calls.verify_after");
+    queue.found(&sid, Ok(None), at(1_000));
+    let again = queue.get(queue.get(&sid).unwrap().next_call_sid.as_ref().unwrap()).unwrap().clone();
+    assert_eq!(queue.get(&sid).unwrap().state, State::Failed);
+    assert_eq!((again.attempt, again.parent_call_sid.as_ref()), (1, Some(&sid)), "only placed calls count as attempts");
+    assert_eq!(dialed(&advance(&mut queue, at(1_000))), [again.call_sid], "the cooldown is not for it");
+    assert!(!queue.failed_since(UnixMillis(0)), "nothing is wrong with a call that goes on");
+}
+
+#[test]
+fn a_lost_answer_that_was_a_call_is_followed_like_any_other() {
+    let mut queue = queue();
+    queue.owe(owed("D1"), at(0)).unwrap();
+    let sid = lose(&mut queue, at(0));
+    assert_eq!(searched(&advance(&mut queue, at(2))), std::slice::from_ref(&sid));
+    let found = Found { conversation_id: "conv_9".to_owned(), provider_call_sid: Some("CA9".to_owned()) };
+    queue.found(&sid, Ok(Some(found)), at(3));
+    assert_eq!(queue.get(&sid).unwrap().state, State::Placed);
+    let ask = QueueOutput::AskConversation { call_sid: sid.clone(), conversation_id: "conv_9".to_owned() };
+    assert!(advance(&mut queue, at(3)).contains(&ask));
+    queue.followed(&sid, Ok(ended(ConversationStatus::Done)), at(4));
+    let call = queue.get(&sid).unwrap();
+    assert_eq!((call.outcome, call.provider_call_sid.as_deref()), (Some(Outcome::Answered), Some("CA9")));
+    assert_eq!((call.transcript.len(), call.summary.is_some(), call.duration_s), (1, true, Some(40)));
+}
+
+#[test]
+fn an_empty_list_that_comes_late_counts_for_when_it_was_asked_for() {
+    let mut queue = queue();
+    queue.owe(owed("D1"), at(0)).unwrap();
+    let sid = lose(&mut queue, at(0));
+    assert_eq!(searched(&advance(&mut queue, at(899))).len(), 1, "gladhand slept");
+    queue.found(&sid, Ok(None), at(950));
+    assert_eq!(queue.get(&sid).unwrap().state, State::Unknown);
+    assert_eq!(searched(&advance(&mut queue, at(950))).len(), 1);
+    queue.found(&sid, Ok(None), at(951));
+    assert_eq!(queue.get(&sid).unwrap().state, State::Failed);
+}
+
+#[test]
+fn an_unanswered_call_is_repeated_and_then_the_dispatcher_is_called_and_then_nobody_was_reached() {
+    let mut queue = queue();
+    queue.owe(with_dispatcher("D1"), at(0)).unwrap();
+    let mut secs = 0;
+    for attempt in 1..=3 {
+        let call = place(&mut queue, at(secs));
+        assert_eq!((call.attempt, call.callee, call.phone().expose()), (attempt, Callee::Driver, "+12125550123"));
+        queue.followed(&call.call_sid, Ok(unanswered()), at(secs + 30));
+        assert_eq!(queue.get(&call.call_sid).unwrap().outcome, Some(Outcome::NoAnswer));
+        if attempt < 3 {
+            assert!(dialed(&advance(&mut queue, at(secs + 629))).is_empty());
+            let due = queue.next_deadline(at(secs + 629)).unwrap().0;
+            assert_eq!(due, at(secs + 630).mono, "retry_after");
+        }
+        secs += 630;
+    }
+    let to_dispatcher = place(&mut queue, at(secs));
+    assert_eq!((to_dispatcher.callee, to_dispatcher.phone().expose()), (Callee::DispatcherAfter, "+12125550199"));
+    assert!(to_dispatcher.prompt.contains("I could not reach your driver A Driver"), "{}", to_dispatcher.prompt);
+    assert_eq!(queue.nobody_reached().count(), 0);
+    queue.followed(&to_dispatcher.call_sid, Ok(unanswered()), at(secs + 30));
+    let last = queue.get(&to_dispatcher.call_sid).unwrap();
+    assert!(last.nobody_reached && last.reason.as_deref().unwrap().starts_with("nobody reached"), "{last:?}");
+    assert!(dialed(&advance(&mut queue, at(secs + 100_000))).is_empty());
+    queue.acknowledge(&UnitId::new("T-1").unwrap(), at(secs + 100_000));
+    assert_eq!(queue.nobody_reached().count(), 0);
+}
+
+#[test]
+fn nothing_follows_an_unanswered_call_whose_violation_is_over() {
+    let mut queue = queue();
+    queue.owe(with_dispatcher("D1"), at(0)).unwrap();
+    let call = place(&mut queue, at(0));
+    queue.violation_ended(&ViolationId::new("V-D1").unwrap(), "together again", at(10));
+    queue.followed(&call.call_sid, Ok(unanswered()), at(30));
+    assert_eq!(queue.list().len(), 1);
+    // And an attempt that is owed already is called off.
+    let mut queue = self::queue();
+    queue.owe(with_dispatcher("D1"), at(0)).unwrap();
+    let call = place(&mut queue, at(0));
+    queue.followed(&call.call_sid, Ok(unanswered()), at(30));
+    queue.violation_ended(&ViolationId::new("V-D1").unwrap(), "together again", at(40));
+    assert_eq!((queue.count(State::Cancelled), queue.count(State::Pending)), (1, 0));
+}
+
+#[test]
+fn a_separation_whose_call_expired_goes_to_the_dispatcher_and_a_request_does_not() {
+    let mut queue = queue();
+    queue.set_unready(Some("no API key".to_owned()));
+    let separation = queue.owe(with_dispatcher("D1"), at(0)).unwrap().call_sid.clone();
+    let alone = queue.owe(owed("D2"), at(0)).unwrap().call_sid.clone();
+    let request = queue.owe(Owed { cause: Cause::Request, ..with_dispatcher("D3") }, at(0)).unwrap().call_sid.clone();
+    advance(&mut queue, at(1));
+    advance(&mut queue, at(1_800));
+    assert_eq!(queue.count(State::Expired), 3);
+    let next = queue.get(&separation).unwrap().next_call_sid.clone().unwrap();
+    assert_eq!(queue.get(&next).unwrap().callee, Callee::DispatcherAfter);
+    assert!(queue.get(&alone).unwrap().nobody_reached, "there is no dispatcher: health says so");
+    assert!(queue.get(&request).unwrap().next_call_sid.is_none());
+    queue.set_unready(None);
+    assert_eq!(dialed(&advance(&mut queue, at(100_000))), [next], "it does not expire again");
+}
+
+#[test]
+fn several_separations_of_one_driver_are_told_in_one_call() {
+    let mut queue = queue();
+    queue.set_unready(Some("no API key".to_owned()));
+    let kind = ViolationKind::TrailerMovingAlone;
+    queue.owe(owed("D1"), at(0)).unwrap();
+    let other = Owed { cause: Cause::Violation(separation("V-2", kind)), ..owed("D1") };
+    let second = queue.owe(other, at(1)).unwrap().call_sid.clone();
+    queue.owe(owed("D2"), at(2)).unwrap();
+    advance(&mut queue, at(3));
+    queue.set_unready(None);
+    let outputs = advance(&mut queue, at(4));
+    let orders: Vec<&Order> = outputs.iter().filter_map(|o| if let QueueOutput::Dial(o) = o { Some(o) } else { None }).collect();
+    assert_eq!(orders.len(), 2);
+    assert!(orders[0].prompt.starts_with("There are 2 points"), "{}", orders[0].prompt);
+    let told = queue.get(&second).unwrap();
+    assert_eq!((told.state, told.next_call_sid.as_ref()), (State::Cancelled, Some(&orders[0].call_sid)));
+    assert!(queue.knows(&ViolationId::new("V-2").unwrap()));
+    // The power goes between keeping the one and keeping the other.
+    let mut half: Vec<Call> = queue.list().into_iter().cloned().collect();
+    let torn = half.iter_mut().find(|call| call.call_sid == second).unwrap();
+    torn.state = State::Pending;
+    torn.next_call_sid = None;
+    let mut after = self::queue();
+    after.restore(half, at(10));
+    assert_eq!(dialed(&advance(&mut after, at(10))), []);
+    // One of them ends, then nobody answers: the next attempt speaks of the other only.
+    queue.answered(&orders[0].call_sid.clone(), placed("conv_1"), at(5));
+    queue.violation_ended(&ViolationId::new("V-D1").unwrap(), "together again", at(6));
+    let first = orders[0].call_sid.clone();
+    queue.followed(&first, Ok(unanswered()), at(30));
+    let again = place_only(&mut queue, at(700), &first);
+    assert!(again.prompt.starts_with("I am seeing an alert that your trailer is moving"), "{}", again.prompt);
+}
+
+fn place_only(queue: &mut Queue, now: Now, parent: &CallSid) -> Call {
+    let sids = dialed(&advance(queue, now));
+    let calls: Vec<&Call> = sids.iter().filter_map(|sid| queue.get(sid)).collect();
+    calls.into_iter().find(|call| call.parent_call_sid.as_ref() == Some(parent)).unwrap().clone()
+}
+
+#[test]
+fn an_end_and_what_follows_from_it_survive_a_power_cut_between_them() {
+    let mut queue = queue();
+    queue.owe(with_dispatcher("D1"), at(0)).unwrap();
+    let call = place(&mut queue, at(0));
+    advance(&mut queue, at(1));
+    queue.followed(&call.call_sid, Ok(unanswered()), at(30));
+    let kept: Vec<CallSid> = core::iter::from_fn(|| queue.poll_output())
+        .filter_map(|o| if let QueueOutput::Keep(change) = o { change.value } else { None })
+        .map(|value| serde_json::from_slice::<Call>(&value.bytes).unwrap().call_sid)
+        .collect();
+    assert_ne!(kept.first(), Some(&call.call_sid), "what follows is kept first");
+    let next = queue.get(&call.call_sid).unwrap().next_call_sid.clone().unwrap();
+    let mut after = self::queue();
+    after.restore(vec![queue.get(&next).unwrap().clone(), call.clone()], at(40));
+    after.followed(&call.call_sid, Ok(unanswered()), at(50));
+    assert_eq!(after.list().len(), 2, "the same end has one successor");
+}
+
+#[test]
+fn drivers_are_left_alone_in_quiet_hours_and_the_dispatcher_is_not() {
+    // 16:18:55 UTC.
+    let quiet = toml::from_str("from = '16:00'\nto = '17:00'\nexcept = ['trailer_moving_alone']").unwrap();
+    let settings = Settings { quiet_hours: vec![quiet], ..Settings::default() };
+    let mut queue = Queue::new(settings, Retry::default(), "yard-7", "n1");
+    queue.set_unready(None);
+    let held = queue.owe(with_dispatcher("D1"), at(0)).unwrap().call_sid.clone();
+    let urgent = Cause::Violation(separation("V-2", ViolationKind::TrailerMovingAlone));
+    let urgent = queue.owe(Owed { cause: urgent, ..owed("D2") }, at(0)).unwrap().call_sid.clone();
+    assert_eq!(dialed(&advance(&mut queue, at(0))), [urgent]);
+    let call = queue.get(&held).unwrap();
+    assert_eq!((call.state, call.reason.as_deref()), (State::Held, Some("quiet hours until 17:00 (UTC)")));
+    let escalated = dialed(&advance(&mut queue, at(1_800)));
+    assert_eq!(queue.get(&escalated[0]).unwrap().callee, Callee::DispatcherAfter);
+    let reason = queue.get(&held).unwrap().reason.clone().unwrap();
+    assert_eq!(reason, "older than 30 minutes; it was held: quiet hours until 17:00 (UTC)");
+    let late = Owed { evidence: at(2_400).wall, ..owed("D3") };
+    let late = queue.owe(late, at(2_400)).unwrap().call_sid.clone();
+    assert!(dialed(&advance(&mut queue, at(2_400))).is_empty());
+    // 17:00:00
+    assert_eq!(queue.next_deadline(at(2_464)).map(|(due, _)| due), Some(at(2_465).mono));
+    assert_eq!(dialed(&advance(&mut queue, at(2_465))), [late]);
+}
+
+#[test]
+fn an_account_that_is_refused_again_is_left_alone_for_longer_and_tried_with_one_call() {
+    let mut queue = queue();
+    for n in 0..5 {
+        queue.owe(owed(&format!("D{n}")), at(0)).unwrap();
+    }
+    let refused = || Verdict::NotPlaced(NotPlaced::Account("404 no such agent".to_owned()));
+    for sid in dialed(&advance(&mut queue, at(0))) {
+        queue.answered(&sid, refused(), at(0));
+    }
+    let mut attempts = Vec::new();
+    for secs in 1..1_700 {
+        for output in advance(&mut queue, at(secs)) {
+            match output {
+                QueueOutput::ProbeAccount => queue.probed_account(true, at(secs)),
+                QueueOutput::Dial(order) => {
+                    attempts.push(secs);
+                    queue.answered(&order.call_sid, refused(), at(secs));
+                }
+                QueueOutput::Keep(_)
+                | QueueOutput::Changed(_)
+                | QueueOutput::AskConversation { .. }
+                | QueueOutput::Find(_)
+                | QueueOutput::ProbeUplink => {}
+            }
+        }
+    }
+    assert_eq!(attempts.len(), 4, "{attempts:?}");
+    assert!(queue.is_refused());
 }
