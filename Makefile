@@ -7,7 +7,7 @@ SUDO   := $(if $(filter 0,$(shell id -u)),,sudo)
 
 export CARGO_TARGET_DIR := $(TARGET)
 
-.PHONY: help demo test lint docs ci nightly bench deps sdk clean
+.PHONY: help demo test lint deny docs ci nightly bench deps sdk clean
 
 help: ## what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -22,6 +22,13 @@ lint: deps ## format and clippy, warnings denied
 	$(CARGO) fmt --check
 	$(CARGO) clippy --locked --all-targets -- -D warnings
 	$(CARGO) clippy --locked --all-targets --no-default-features -- -D warnings
+
+# Advisories come over the network; DENY="bans licenses sources" leaves them out.
+DENY ?= advisories bans licenses sources
+
+deny: ## dependencies: advisories, licences, sources, what must not come in
+	@$(CARGO) deny --version >/dev/null 2>&1 || { echo "first: cargo install --locked cargo-deny"; exit 1; }
+	$(CARGO) deny --all-features --locked check $(DENY)
 
 docs: deps ## the documentation builds without a warning
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps --document-private-items

@@ -16,14 +16,14 @@ use tokio::net::TcpStream;
 async fn the_port_answers_the_token_and_nobody_else() {
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let mut gateway = Gateway::prepare(Setup::default()).await;
-    gateway.write("token", "s3cret-token\n");
+    gateway.write("token", "s3cret-token-of-ours\n");
     let token = gateway.path("token");
     std::fs::set_permissions(&token, std::fs::Permissions::from_mode(0o600)).unwrap();
     let config = gateway.read("gladhand.toml");
     let api = format!("[api]\nlisten = \"127.0.0.1:{port}\"\ntoken_file = \"{}\"\n", token.display());
     gateway.write("gladhand.toml", &config.replace("[api]\n", &api));
     gateway.launch().await;
-    assert!(health(port, "s3cret-token").await.starts_with("HTTP/1.1 200 "));
+    assert!(health(port, "s3cret-token-of-ours").await.starts_with("HTTP/1.1 200 "));
     assert!(health(port, "another").await.starts_with("HTTP/1.1 401 "));
 }
 

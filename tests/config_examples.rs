@@ -21,13 +21,15 @@ fn every_commented_line_is_the_default_or_an_example_that_reads() {
     assert_eq!(all.telemetry.len(), 2);
     assert_eq!(all.zones.len(), 1);
     assert!(all.mqtt.username.is_some() && all.mqtt.password_file.is_some() && all.elevenlabs.api_key_file.is_some());
+    assert!(all.elevenlabs.ca_file.is_some());
     let mut expected = Config::default();
     expected.gateway.id = "yard-7".to_owned();
     // What is an example, not a default.
     all.telemetry.truncate(1);
     all.zones.clear();
     all.telemetry = expected.telemetry.clone();
-    (all.mqtt.username, all.mqtt.password_file, all.elevenlabs.api_key_file) = (None, None, None);
+    (all.mqtt.username, all.mqtt.password_file) = (None, None);
+    (all.elevenlabs.api_key_file, all.elevenlabs.ca_file) = (None, None);
     (all.api.listen, all.api.token_file) = (None, None);
     (all.calls.quiet_hours, all.calls.prompt) = (Vec::new(), std::collections::BTreeMap::new());
     assert_eq!(all, expected);

@@ -235,6 +235,46 @@ async fn over_tcp_nobody_passes_without_the_token() {
     }
 }
 
+/// Who brings no token is turned away without a share in it; so a stranger uses up nobody's rate.
+#[tokio::test]
+async fn over_tcp_too_many_requests_are_429_until_some_time_has_passed() {
+    let address = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let (asks, mut asked) = mpsc::channel::<Asked>(1);
+    tokio::spawn(async move {
+        while let Some(asked) = asked.recv().await {
+            let _gone = asked.reply.send(Answer::ok(json!({})));
+        }
+    });
+    let _server = serve_tcp(address, Secret::new("s3cret").unwrap(), asks, Limits::default()).await.unwrap();
+    let answer = move |token: &'static str| {
+        tokio::task::spawn_blocking(move || {
+            let mut stream = std::net::TcpStream::connect(address).unwrap();
+            write!(stream, "GET /health HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\n\r\n").unwrap();
+            let mut answer = String::new();
+            stream.read_to_string(&mut answer).unwrap();
+            answer
+        })
+    };
+    for _ in 0..100 {
+        assert!(answer("guessed").await.unwrap().starts_with("HTTP/1.1 401 "));
+    }
+    // 50 at once, one more every 0.1 s: so many take less than 5 s only if some are refused.
+    let mut refused = None;
+    for n in 0..200 {
+        let answer = answer("s3cret").await.unwrap();
+        if !answer.starts_with("HTTP/1.1 200 ") {
+            assert!(n >= 50, "after {n}");
+            refused = Some(answer);
+            break;
+        }
+    }
+    let refused = refused.unwrap();
+    assert!(refused.starts_with("HTTP/1.1 429 ") && refused.contains("\r\nretry-after: 1\r\n"), "{refused}");
+    assert!(refused.ends_with(r#"{"error":"too many requests"}"#), "{refused}");
+    let again = async { while !answer("s3cret").await.unwrap().starts_with("HTTP/1.1 200 ") {} };
+    tokio::time::timeout(PATIENCE, again).await.unwrap();
+}
+
 #[tokio::test]
 async fn a_client_that_sends_nothing_loses_its_place() {
     let (asks, _asked) = mpsc::channel(1);

@@ -1,18 +1,36 @@
-//! At the loudest log level, through calls placed, refused and asked for, neither the API key nor a whole telephone number is
-//! written anywhere but where it has to be: the key nowhere, numbers in the store.
+//! At the loudest log level, through calls placed, refused and asked for, neither a secret nor a whole telephone number is
+//! written anywhere but where it has to be: the API key, the API's token and the broker's password nowhere, numbers in the store.
+
+#![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 #[path = "common/daemon.rs"]
 mod daemon;
 
+use std::net::TcpListener;
+
 use daemon::{Gateway, Heard, REJECTED, REQUEST, Setup};
 use gladhand::standin::{self, Fault, Reply};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+const TOKEN: &str = "t0ken-of-the-api-0123456789";
+const PASSWORD: &str = "pa55word-of-the-broker";
 
 /// The driver's, the dispatcher's, and the one that requests name.
 const NUMBERS: [&str; 3] = ["2125550103", "2125550199", "2125550155"];
 
 #[tokio::test]
 async fn no_key_and_no_number_gets_out() {
-    let mut gateway = Gateway::start(Setup { level: "trace", ..Setup::default() }).await;
+    let mut gateway = Gateway::prepare(Setup { level: "trace", ..Setup::default() }).await;
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    gateway.write("token", TOKEN);
+    gateway.write("password", PASSWORD);
+    let file = |name| gateway.path(name).display().to_string();
+    let api = format!("[api]\nlisten = \"127.0.0.1:{port}\"\ntoken_file = \"{}\"\n", file("token"));
+    let mqtt = format!("[mqtt]\nusername = \"gladhand\"\npassword_file = \"{}\"\n", file("password"));
+    let config = gateway.read("gladhand.toml").replace("[api]\n", &api).replace("[mqtt]\n", &mqtt);
+    gateway.write("gladhand.toml", &config);
+    gateway.launch().await;
     // A vendor that repeats in its refusal what it was sent.
     let words = format!("xi-api-key {} may not call +12125550103", standin::KEY);
     gateway.vendor.set_faults([
@@ -53,6 +71,11 @@ async fn no_key_and_no_number_gets_out() {
             said.push((args.join(" "), out + &err));
         }
     }
+    for token in [TOKEN, "another"] {
+        for path in ["/health", "/calls?all=true", "/violations", "/roster"] {
+            said.push((format!("{path} over TCP"), over_tcp(port, token, path).await));
+        }
+    }
     let (_, out, err) = gateway.cli(&["calls", "retry", &sid]).await;
     said.push(("calls retry".to_owned(), out + &err));
     for args in [&["check"][..], &["check", "--print"], &["check", "--offline"]] {
@@ -76,13 +99,29 @@ async fn no_key_and_no_number_gets_out() {
     assert!(said.len() > 30 && gateway.log().contains("DEBUG"), "{} things were said", said.len());
     for (place, words) in &said {
         let digits: String = words.chars().filter(|c| !matches!(c, ' ' | '-' | '(' | ')' | '.')).collect();
-        assert!(!words.contains(standin::KEY), "the key stands in {place}: {words}");
+        for secret in [standin::KEY, TOKEN, PASSWORD] {
+            assert!(!words.contains(secret), "a secret stands in {place}: {words}");
+        }
         for number in NUMBERS {
             assert!(!digits.contains(number), "a number stands in {place}: {words}");
         }
     }
     for (path, bytes) in gateway.files() {
-        let key = standin::KEY.as_bytes();
-        assert!(!bytes.windows(key.len()).any(|window| window == key), "the key stands in {}", path.display());
+        for secret in [standin::KEY, TOKEN, PASSWORD] {
+            let stands = bytes.windows(secret.len()).any(|window| window == secret.as_bytes());
+            let is_its_place =
+                (secret == TOKEN && path == gateway.path("token")) || (secret == PASSWORD && path == gateway.path("password"));
+            assert_eq!(stands, is_its_place, "{secret} in {}", path.display());
+        }
     }
+}
+
+async fn over_tcp(port: u16, token: &str, path: &str) -> String {
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+    let request = format!("GET {path} HTTP/1.1\r\nhost: gladhand\r\nauthorization: Bearer {token}\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with(if token == TOKEN { "HTTP/1.1 200 " } else { "HTTP/1.1 401 " }), "{answer}");
+    answer
 }

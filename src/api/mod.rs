@@ -29,7 +29,7 @@ pub mod client;
 mod listener;
 mod routes;
 
-pub use routes::MAX_WAIT;
+pub use routes::{MAX_PER_MINUTE, MAX_WAIT};
 
 /// One question to the main loop.
 #[derive(Debug)]
@@ -76,13 +76,13 @@ pub async fn serve(socket: &Path, asks: mpsc::Sender<Asked>, limits: Limits) -> 
 }
 
 /// Opens the same routes on a TCP port, for those who bring the token as
-/// `Authorization: Bearer …`.
+/// `Authorization: Bearer …`: [`MAX_PER_MINUTE`] requests, beyond which the answer is 429.
 ///
 /// # Errors
 /// When the port cannot be had.
 pub async fn serve_tcp(address: SocketAddr, token: Secret, asks: mpsc::Sender<Asked>, limits: Limits) -> io::Result<Server> {
     let listener = TcpListener::bind(address).await?;
-    Ok(Server::start(listener, asks, Some(token), limits, None))
+    Ok(Server::start(listener, asks, Some(routes::Door::new(token)), limits, None))
 }
 
 impl Server {
@@ -96,14 +96,14 @@ impl Server {
     fn start<L: axum::serve::Listener>(
         listener: L,
         asks: mpsc::Sender<Asked>,
-        token: Option<Secret>,
+        door: Option<routes::Door>,
         limits: Limits,
         socket: Option<listener::SocketFile>,
     ) -> Self
     where
         L::Addr: core::fmt::Debug,
     {
-        let app = routes::router(asks, token, limits);
+        let app = routes::router(asks, door, limits);
         let (stop, stopped) = oneshot::channel();
         let listener = listener::Bounded::new(listener, limits);
         let serve = axum::serve(listener, app).with_graceful_shutdown(async {

@@ -2,6 +2,8 @@
 
 use core::fmt;
 use core::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use axum::body::Bytes;
 use axum::extract::rejection::QueryRejection;
@@ -13,23 +15,29 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde::Deserialize;
 use serde_json::json;
+use subtle::ConstantTimeEq;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
 use super::{Asked, Limits};
 use crate::config::secrets::Secret;
+use crate::core::calls::rate::Rate;
 use crate::core::calls::request::MAX_PAYLOAD;
 use crate::core::control::{Acknowledgement, Answer, Ask};
 use crate::core::id::{CallSid, UnitId};
-use crate::core::time::duration;
+use crate::core::time::{Mono, duration};
+use crate::host::clock;
 
 /// The most that `?wait=` may ask for: a driver's phone rings for 60 s.
 pub const MAX_WAIT: Duration = Duration::from_secs(120);
 
+/// Requests over TCP in a minute, after a burst of 50.
+pub const MAX_PER_MINUTE: u32 = 600;
+
 /// The route of the fleet back end that gladhand replaces.
 const COMPATIBLE: &str = "/driver_data/call-elevenlabs";
 
-pub(super) fn router(asks: mpsc::Sender<Asked>, token: Option<Secret>, limits: Limits) -> Router {
+pub(super) fn router(asks: mpsc::Sender<Asked>, door: Option<Door>, limits: Limits) -> Router {
     Router::new()
         .route("/health", get(health))
         .route("/calls", get(calls))
@@ -41,7 +49,7 @@ pub(super) fn router(asks: mpsc::Sender<Asked>, token: Option<Secret>, limits: L
         .route("/violations/{tractor}/acknowledge", post(acknowledge))
         .route("/roster", get(roster))
         .layer(DefaultBodyLimit::max(MAX_PAYLOAD))
-        .layer(middleware::from_fn_with_state(token, authorise))
+        .layer(middleware::from_fn_with_state(door, pass))
         .layer(middleware::map_response(finish))
         .with_state(MainLoop { asks, patience: limits.patience })
 }
@@ -160,17 +168,39 @@ impl MainLoop {
     }
 }
 
-async fn authorise(State(token): State<Option<Secret>>, request: Request, next: Next) -> Response {
-    let offered = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-    let permitted = token
-        .is_none_or(|token| offered.and_then(|o| o.strip_prefix("Bearer ")).is_some_and(|offered| same(token.expose(), offered)));
-    if permitted { next.run(request).await } else { StatusCode::UNAUTHORIZED.into_response() }
+/// What stands before the routes where anybody may knock.
+#[derive(Clone)]
+pub(super) struct Door {
+    token: Secret,
+    rate: Arc<Mutex<Rate>>,
+    since: Instant,
 }
 
-/// Takes the same time wherever the two differ.
-fn same(token: &str, offered: &str) -> bool {
-    let difference = token.bytes().zip(offered.bytes()).fold(0, |difference, (a, b)| difference | (a ^ b));
-    token.len() == offered.len() && difference == 0
+impl Door {
+    pub(super) fn new(token: Secret) -> Self {
+        Self { token, rate: Arc::default(), since: clock::instant() }
+    }
+
+    /// Takes the same time wherever the two differ.
+    fn opens_to(&self, request: &Request) -> bool {
+        let offered = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+        let offered = offered.and_then(|offered| offered.strip_prefix("Bearer "));
+        offered.is_some_and(|offered| self.token.expose().as_bytes().ct_eq(offered.as_bytes()).into())
+    }
+
+    fn has_room(&self) -> bool {
+        let now = Mono(clock::instant().saturating_duration_since(self.since));
+        self.rate.lock().unwrap_or_else(PoisonError::into_inner).take(MAX_PER_MINUTE, now)
+    }
+}
+
+/// Over TCP: strangers are turned away before anything is looked at, and do not use up the rate of those who bring the token.
+async fn pass(State(door): State<Option<Door>>, request: Request, next: Next) -> Response {
+    match door {
+        Some(door) if !door.opens_to(&request) => StatusCode::UNAUTHORIZED.into_response(),
+        Some(door) if !door.has_room() => (StatusCode::TOO_MANY_REQUESTS, [(header::RETRY_AFTER, "1")]).into_response(),
+        Some(_) | None => next.run(request).await,
+    }
 }
 
 /// Gives what axum refuses by itself (no such route, wrong method, too large) the same JSON shape as every other error,
@@ -180,11 +210,13 @@ async fn finish(uri: Uri, mut response: Response) -> Response {
     let is_json = response.headers().get(header::CONTENT_TYPE).is_some_and(|kind| kind == "application/json");
     if !is_json && (status.is_client_error() || status.is_server_error()) {
         let key = if uri.path() == COMPATIBLE { "detail" } else { "error" };
-        let allow = response.headers_mut().remove(header::ALLOW);
+        let kept = [header::ALLOW, header::RETRY_AFTER].map(|name| (response.headers_mut().remove(&name), name));
         let why = status.canonical_reason().unwrap_or("refused").to_lowercase();
         response = (status, Json(json!({ key: why }))).into_response();
-        if let Some(allow) = allow {
-            response.headers_mut().insert(header::ALLOW, allow);
+        for (value, name) in kept {
+            if let Some(value) = value {
+                response.headers_mut().insert(name, value);
+            }
         }
     }
     response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));

@@ -123,6 +123,7 @@ pub fn local(file: &Path, around: &Surroundings) -> Local {
             found.roster(&Config::roster_path(file), &config);
             found.api_key(&config, around);
             found.mqtt_password(&config);
+            found.api_token(&config);
             found.agent(&config);
             found.store(&config.gateway.state_dir);
             found.config = Some(config);
@@ -271,6 +272,18 @@ impl Local {
         }
     }
 
+    fn api_token(&mut self, config: &Config) {
+        const WHAT: &str = "API token";
+        let (Some(address), Some(file)) = (config.api.listen, &config.api.token_file) else { return };
+        match secrets::api_token(file) {
+            Ok(found) => {
+                self.say(WHAT, Verdict::Ok, format!("from {}, for {address}", found.place));
+                self.place_warning(WHAT, &found);
+            }
+            Err(error) => self.say(WHAT, Verdict::Fail, in_words(&error)),
+        }
+    }
+
     fn place_warning(&mut self, what: &'static str, found: &Found) {
         if let Some(warning) = &found.warning {
             self.say(what, Verdict::Warn, warning.clone());
@@ -316,7 +329,7 @@ fn held(config: &Config) -> Verdict {
 fn in_words(error: &BadSecret) -> String {
     match error {
         BadSecret::In { .. } => error.to_string(),
-        BadSecret::Empty | BadSecret::Unprintable | BadSecret::Unreadable(_) => format!("it {error}"),
+        BadSecret::Empty | BadSecret::Unprintable | BadSecret::Short | BadSecret::Unreadable(_) => format!("it {error}"),
     }
 }
 

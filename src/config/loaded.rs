@@ -104,8 +104,7 @@ impl Loaded {
     pub fn tcp(&self) -> Result<Option<(SocketAddr, Secret)>, String> {
         let api = &self.config.api;
         let (Some(address), Some(file)) = (api.listen, &api.token_file) else { return Ok(None) };
-        let found = secrets::from_file(file).map_err(|why| why.to_string())?;
-        Ok(Some((address, found.secret)))
+        Ok(Some((address, secrets::api_token(file).map_err(|why| why.to_string())?.secret)))
     }
 
     /// The broker's password, if the configuration names a file for it.

@@ -162,6 +162,9 @@ fn elevenlabs(config: &Config, found: &mut Problems) {
     if let Some(file) = &vendor.api_key_file {
         found.absolute("elevenlabs.api_key_file", file);
     }
+    if let Some(file) = &vendor.ca_file {
+        found.absolute("elevenlabs.ca_file", file);
+    }
 }
 
 /// What MQTT takes for a topic, and nothing that hides in a log line.

@@ -1,9 +1,10 @@
 //! The HTTP client. One request is one connection and one attempt: nothing below or above this file repeats a POST.
 
 use core::time::Duration;
+use std::path::{Path, PathBuf};
 
 use reqwest::header::{ACCEPT, CONTENT_TYPE, DATE, HeaderMap, HeaderName, HeaderValue};
-use reqwest::{Response, StatusCode, Url, redirect, retry};
+use reqwest::{Certificate, Response, StatusCode, Url, redirect, retry, tls};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
@@ -44,6 +45,14 @@ pub enum CannotBuild {
     /// A request without any time could not be made.
     #[error("elevenlabs.timeout must not be zero")]
     Timeout,
+    /// The file with further authorities cannot be used.
+    #[error("elevenlabs.ca_file {}: {why}", path.display())]
+    Authorities {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
     /// The key does not fit a header.
     #[error(transparent)]
     Key(#[from] BadKey),
@@ -59,7 +68,7 @@ impl Client {
     /// installed already.
     ///
     /// # Errors
-    /// When the settings cannot be used or the machine has no root certificates.
+    /// When the settings cannot be used, `ca_file` holds no certificates, or the machine has no root certificates.
     pub fn new(settings: &Settings, key: ApiKey) -> Result<Self, CannotBuild> {
         let base = base_url(&settings.base_url)?;
         if settings.timeout.is_zero() {
@@ -85,12 +94,21 @@ impl Client {
             // The key goes where the configuration says and nowhere else.
             .no_proxy()
             .referer(false)
+            .tls_version_min(tls::Version::TLS_1_2)
             .http1_only();
+        if let Some(path) = &settings.ca_file {
+            let authorities = authorities(path).map_err(|why| CannotBuild::Authorities { path: path.clone(), why })?;
+            http = http.tls_certs_merge(authorities);
+        }
         if base.scheme() == "http" {
             // Nothing to verify: the machine's root certificates are neither needed nor read.
             http = http.tls_certs_only([]);
         }
-        let http = http.build().map_err(|why| CannotBuild::Tls(error::transport(why)))?;
+        let http = http.build().map_err(|why| match &settings.ca_file {
+            // A certificate in it that cannot be read shows only now.
+            Some(path) => CannotBuild::Authorities { path: path.clone(), why: error::transport(why) },
+            None => CannotBuild::Tls(error::transport(why)),
+        })?;
         Ok(Self { http, base, settings: settings.clone(), key })
     }
 
@@ -197,6 +215,15 @@ fn base_url(text: &str) -> Result<Url, CannotBuild> {
         "http" if loopback => Ok(url),
         "http" => Err(CannotBuild::BaseUrl("must be https: the API key would go out readable (http is for this machine only)")),
         _ => Err(CannotBuild::BaseUrl("must be https")),
+    }
+}
+
+fn authorities(path: &Path) -> Result<Vec<Certificate>, String> {
+    let pem = std::fs::read(path).map_err(|why| format!("cannot be read: {why}"))?;
+    match Certificate::from_pem_bundle(&pem) {
+        Ok(found) if found.is_empty() => Err("holds no certificate in PEM".to_owned()),
+        Ok(found) => Ok(found),
+        Err(_) => Err("is not a list of certificates in PEM".to_owned()),
     }
 }
 

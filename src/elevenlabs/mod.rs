@@ -4,6 +4,7 @@
 //! attempt whose answer was lost became a call. TLS is rustls with ring, and the
 //! roots are those of the machine (on Debian the package `ca-certificates`).
 
+pub mod answers;
 mod client;
 mod conversations;
 mod error;

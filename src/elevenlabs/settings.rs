@@ -25,6 +25,9 @@ pub struct Settings {
     /// A file with nothing but the API key, where systemd hands in no credential.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub api_key_file: Option<PathBuf>,
+    /// Certificates (PEM) of authorities that are trusted beside the machine's own, such as that of a proxy of the company.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ca_file: Option<PathBuf>,
 }
 
 impl Default for Settings {
@@ -36,6 +39,7 @@ impl Default for Settings {
             route: Route::Twilio,
             timeout: Duration::from_secs(30),
             api_key_file: None,
+            ca_file: None,
         }
     }
 }

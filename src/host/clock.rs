@@ -17,7 +17,8 @@
 //!
 //! A synchronised clock is believed against the store, so that one future time that got in does not silence it for years.
 //! Once believed, the clock stays believed while it does not fall below the floor. Evidence is looked for once a second at
-//! most. A step of the wall clock shows against the monotonic clock: [`Clock::read`] tells it.
+//! most. What follows from a step of the wall clock is the core's affair; that a machine which sleeps is none is seen to here, by
+//! counting its sleep as time that passed.
 
 use core::time::Duration;
 use std::path::{Path, PathBuf};
@@ -35,7 +36,7 @@ pub const RTC_TOLERANCE: Duration = Duration::from_secs(30);
 const STORED_WRONGLY: Duration = Duration::from_secs(400 * 86_400);
 
 /// Smaller differences between wall and monotonic clock are slewing and rounding.
-const SMALLEST_STEP_MS: i64 = 1_000;
+const SHORTEST_SLEEP: Duration = Duration::from_secs(1);
 
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
@@ -47,16 +48,10 @@ pub struct Clock {
     newest_stored: UnixMillis,
     belief: Belief,
     looked: Option<Mono>,
-    last: Option<(Mono, UnixMillis)>,
-}
-
-/// One reading.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Reading {
-    /// The clocks.
-    pub now: Now,
-    /// By how many milliseconds the wall clock was set since the reading before, when it was: positive is forward.
-    pub step_ms: Option<i64>,
+    last: Option<(Duration, UnixMillis)>,
+    /// For how long the machine had been up when it was first read here, less what the monotonic clock showed.
+    up_before: Option<Duration>,
+    asleep: Duration,
 }
 
 impl Clock {
@@ -71,29 +66,35 @@ impl Clock {
             belief: Belief::None,
             looked: None,
             last: None,
+            up_before: None,
+            asleep: Duration::ZERO,
         }
     }
 
     /// The time, and whether it may be believed.
     pub fn now(&mut self) -> Now {
-        self.read().now
+        self.reading(instant().saturating_duration_since(self.start), wall())
     }
 
-    /// The same, with the step of the wall clock since the reading before.
-    pub fn read(&mut self) -> Reading {
-        self.reading(Mono(instant().saturating_duration_since(self.start)), wall())
+    fn reading(&mut self, awake: Duration, wall: UnixMillis) -> Now {
+        let left_behind = self.last.replace((awake, wall)).is_none_or(|(awake_before, wall_before)| {
+            wall.since(wall_before) > awake.saturating_sub(awake_before) + SHORTEST_SLEEP
+        });
+        if left_behind {
+            self.count_sleep(awake);
+        }
+        let mono = Mono(awake + self.asleep);
+        Now { mono, wall, trusted: self.trusts(mono, wall) }
     }
 
-    fn reading(&mut self, mono: Mono, wall: UnixMillis) -> Reading {
-        let step_ms = self
-            .last
-            .replace((mono, wall))
-            .map(|(mono_before, wall_before)| {
-                let passed = i64::try_from(mono.0.saturating_sub(mono_before.0).as_millis()).unwrap_or(i64::MAX);
-                wall.millis_since(wall_before).saturating_sub(passed)
-            })
-            .filter(|ms| ms.abs() >= SMALLEST_STEP_MS);
-        Reading { now: Now { mono, wall, trusted: self.trusts(mono, wall) }, step_ms }
+    /// The monotonic clock stands still while the machine sleeps; the time since boot does not.
+    fn count_sleep(&mut self, awake: Duration) {
+        let Some(up) = uptime(&self.root) else { return };
+        let before = *self.up_before.get_or_insert(up.saturating_sub(awake));
+        let asleep = up.saturating_sub(awake).saturating_sub(before);
+        if asleep >= self.asleep + SHORTEST_SLEEP {
+            self.asleep = asleep;
+        }
     }
 
     fn trusts(&mut self, mono: Mono, wall: UnixMillis) -> bool {
@@ -155,6 +156,12 @@ impl Evidence {
     }
 }
 
+/// Time since boot, sleep included.
+fn uptime(root: &Path) -> Option<Duration> {
+    let text = std::fs::read_to_string(root.join("proc/uptime")).ok()?;
+    Duration::try_from_secs_f64(text.split_whitespace().next()?.parse().ok()?).ok()
+}
+
 /// The monotonic clock, for those who only measure how long something takes.
 #[must_use]
 #[expect(clippy::disallowed_methods, reason = "the one place that reads the monotonic clock")]
@@ -203,7 +210,7 @@ mod tests {
         }
 
         fn trusted(&mut self, mono_secs: u64, wall: UnixMillis) -> bool {
-            self.clock.reading(Mono(Duration::from_secs(mono_secs)), wall).now.trusted
+            self.clock.reading(Duration::from_secs(mono_secs), wall).trusted
         }
     }
 
@@ -255,20 +262,26 @@ mod tests {
     }
 
     #[test]
-    fn a_step_is_what_the_wall_clock_moved_beyond_the_monotonic_one() {
-        let mut clock = machine(None).clock;
-        let mut at = |mono, wall| clock.reading(Mono(Duration::from_millis(mono)), wall).step_ms;
-        assert_eq!(at(0, T), None);
-        assert_eq!(at(10_000, T + Duration::from_millis(10_900)), None);
-        assert_eq!(at(20_000, T + Duration::from_secs(3620)), Some(3_599_100));
-        assert_eq!(at(20_000, T), Some(-3_620_000));
+    fn sleep_is_time_that_passed_and_a_clock_that_is_set_is_not() {
+        let mut machine = machine(None);
+        let mut read = |up: &str, awake, wall_secs| {
+            machine.put("proc/uptime", &format!("{up} 3.14\n"));
+            machine.clock.reading(Duration::from_secs(awake), T + Duration::from_secs(wall_secs)).mono.0.as_secs()
+        };
+        assert_eq!(read("500.25", 0, 0), 0);
+        assert_eq!(read("510.25", 10, 10), 10);
+        assert_eq!(read("520.25", 20, 3_620), 20, "set forward by an hour");
+        assert_eq!(read("530.25", 30, 30), 30, "and back");
+        assert_eq!(read("4140.25", 40, 3_640), 3_640, "an hour of sleep");
+        assert_eq!(read("4150.25", 50, 3_650), 3_650);
+        assert_eq!(read("nonsense", 60, 9_999), 3_660, "not to be known");
     }
 
     #[test]
     fn the_clocks_of_this_machine_go_forward() {
         let mut clock = Clock::new(None);
-        let (first, second) = (clock.read(), clock.read());
-        assert!(second.now.mono >= first.now.mono);
-        assert!(first.now.wall > UnixMillis(1_700_000_000_000));
+        let (first, second) = (clock.now(), clock.now());
+        assert!(second.mono >= first.mono);
+        assert!(first.wall > UnixMillis(1_700_000_000_000));
     }
 }

@@ -220,7 +220,7 @@ fn nobody_key(tractor: &UnitId) -> String {
     record::key("nobody", &[tractor])
 }
 
-fn snooze_key(tractor: &UnitId) -> String {
+pub(super) fn snooze_key(tractor: &UnitId) -> String {
     record::key("snooze", &[tractor])
 }
 

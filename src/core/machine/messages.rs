@@ -107,7 +107,7 @@ impl Machine {
             Ok(call) => call.call_sid.clone(),
             Err(denied) => return Err(Refusal { status: 503, message: denied.to_string() }),
         };
-        let seen = Seen { received: now.wall, call_sid: call_sid.clone() };
+        let seen = Seen { received: now.wall, undated: !now.trusted, call_sid: call_sid.clone() };
         self.keep(request_key(&fingerprint), &seen);
         self.seen.insert(fingerprint, seen);
         Ok(call_sid)
@@ -115,18 +115,18 @@ impl Machine {
 
     /// Forgets requests of yesterday, and the oldest when there are too many.
     fn forget_requests(&mut self, now: Now) {
-        let mut by_age: Vec<_> = self.seen.iter().map(|(fingerprint, seen)| (seen.received, fingerprint.clone())).collect();
-        by_age.sort_unstable();
-        let too_many = by_age.len().saturating_sub(MAX_SEEN - 1);
-        for (n, (received, fingerprint)) in by_age.into_iter().enumerate() {
-            if n < too_many || now.wall.since(received) >= SAME_REQUEST_FOR {
-                self.seen.remove(&fingerprint);
-                self.forget(request_key(&fingerprint));
-            }
+        let is_old = |seen: &Seen| now.trusted && now.wall.since(seen.received) >= SAME_REQUEST_FOR;
+        let mut gone: Vec<String> = self.seen.iter().filter(|(_, seen)| is_old(seen)).map(|(name, _)| name.clone()).collect();
+        if gone.is_empty() && self.seen.len() >= MAX_SEEN {
+            gone.extend(self.seen.iter().min_by_key(|(_, seen)| seen.received).map(|(name, _)| name.clone()));
+        }
+        for fingerprint in gone {
+            self.seen.remove(&fingerprint);
+            self.forget(request_key(&fingerprint));
         }
     }
 }
 
-fn request_key(fingerprint: &str) -> String {
+pub(super) fn request_key(fingerprint: &str) -> String {
     format!("request/{fingerprint}")
 }

@@ -12,6 +12,7 @@
 //! only after that.
 
 mod asks;
+mod clock;
 mod consequences;
 mod health;
 mod messages;
@@ -202,6 +203,7 @@ pub struct Machine {
     settings: Settings,
     identity: Identity,
     since: UnixMillis,
+    believed: Option<clock::Believed>,
     session: u64,
     /// Records kept in this session.
     kept: u64,
@@ -252,6 +254,9 @@ struct Start {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Seen {
     received: UnixMillis,
+    /// Received while the clock was not to be believed.
+    #[serde(default)]
+    undated: bool,
     call_sid: CallSid,
 }
 
@@ -293,6 +298,7 @@ impl Machine {
             settings,
             identity,
             since: now.wall,
+            believed: None,
             session: 1,
             kept: 0,
             seen: BTreeMap::new(),
@@ -345,6 +351,7 @@ impl Machine {
 
     /// Takes one input and decides everything that follows from it.
     pub fn handle(&mut self, input: Input<'_>, now: Now) {
+        self.watch_the_clock(now);
         match input {
             Input::Report(report) => {
                 self.received += 1;

@@ -11,9 +11,11 @@
 //! | `leave` | which call leaves next, and when: slots, rate, cooldown, several separations in one call |
 //! | `unknown` | asking the vendor what became of an attempt |
 //! | `end` | following a placed call to its end, and what follows from it |
+//! | `clock` | the wall clock was set |
 //! | `tables` | where a call stands, by its state |
 
 mod agenda;
+mod clock;
 mod end;
 mod hold;
 mod leave;

@@ -402,6 +402,22 @@ fn attempts_that_fail_together_cost_one_wait() {
 }
 
 #[test]
+fn a_clock_that_is_set_neither_ends_nor_prolongs_the_cooldown() {
+    for step in [18_000_000, -18_000_000] {
+        let set = |secs| Now { wall: UnixMillis(at(secs).wall.0 + step), ..at(secs) };
+        let mut queue = queue();
+        let first = queue.owe(owed("D1"), at(0)).unwrap().call_sid.clone();
+        advance(&mut queue, at(0));
+        queue.answered(&first, placed("conv_1"), at(1));
+        queue.clock_set(step, set(600));
+        queue.owe(Owed { evidence: set(600).wall, ..owed("D1") }, set(600)).unwrap();
+        assert_eq!(dialed(&advance(&mut queue, set(600))).len(), 0, "{step}");
+        queue.owe(Owed { evidence: set(1_900).wall, ..owed("D1") }, set(1_900)).unwrap();
+        assert_eq!(dialed(&advance(&mut queue, set(1_900))).len(), 1, "{step}");
+    }
+}
+
+#[test]
 fn the_vendor_is_asked_about_a_lost_answer_and_only_its_last_empty_list_permits_dialling_again() {
     let mut queue = queue();
     queue.owe(owed("D1"), at(0)).unwrap();
