@@ -39,6 +39,9 @@ use tokio::time::{Instant, sleep, timeout, timeout_at};
 /// Nothing here takes as long on a machine that does anything at all.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
+/// What is tested.
+const PROGRAM: &str = env!("CARGO_BIN_EXE_gladhand");
+
 pub const HEALTH: &str = "te/device/main/service/gladhand/status/health";
 pub const REQUEST: &str = "gladhand/calls/request";
 pub const REJECTED: &str = "gladhand/calls/rejected";
@@ -124,9 +127,22 @@ impl Gateway {
 
     /// Starts the daemon.
     pub fn spawn(&mut self) {
+        let command = self.command();
+        self.spawn_as(command);
+    }
+
+    /// Starts the daemon by a command that is given the daemon's as its last arguments, and that ends by itself.
+    pub fn spawn_under(&mut self, wrapper: &[&str]) {
+        let mut command = self.command_of(wrapper[0]);
+        command.args(&wrapper[1..]).arg(PROGRAM).arg("--config").arg(self.path("gladhand.toml"));
+        // Killed, it would leave the daemon behind.
+        command.kill_on_drop(false);
+        self.spawn_as(command);
+    }
+
+    fn spawn_as(&mut self, mut command: Command) {
         assert!(self.child.is_none(), "it runs already");
         let log = File::options().create(true).append(true).open(self.path("log")).unwrap();
-        let mut command = self.command();
         command.arg("run").stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log);
         if self.key {
             command.env("ELEVENLABS_API_KEY", standin::KEY);
@@ -150,7 +166,12 @@ impl Gateway {
 
     /// SIGTERM. Returns how it ended, and after how long.
     pub async fn stop(&mut self) -> (ExitStatus, Duration) {
-        self.signal("TERM").await;
+        self.end("TERM").await
+    }
+
+    /// As [`Self::stop`], by another signal.
+    pub async fn end(&mut self, signal: &str) -> (ExitStatus, Duration) {
+        self.signal(signal).await;
         let asked = Instant::now();
         let mut child = self.child.take().expect("the daemon runs");
         let status = timeout(PATIENCE, child.wait()).await.expect("the daemon ends on SIGTERM").unwrap();
@@ -234,8 +255,14 @@ impl Gateway {
     }
 
     fn command(&self) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_gladhand"));
-        command.arg("--config").arg(self.path("gladhand.toml")).kill_on_drop(true);
+        let mut command = self.command_of(PROGRAM);
+        command.arg("--config").arg(self.path("gladhand.toml"));
+        command
+    }
+
+    fn command_of(&self, program: &str) -> Command {
+        let mut command = Command::new(program);
+        command.kill_on_drop(true);
         command.env_remove("ELEVENLABS_API_KEY").env_remove("CREDENTIALS_DIRECTORY").env_remove("NOTIFY_SOCKET");
         command
     }
