@@ -170,8 +170,7 @@ async fn record_200_calls(kit: &Kit, log: &Path) -> History {
         assert!(every.contains(&state), "no call was ever {state}");
     }
     kit.keep_config(&gateway);
-    // To the recorder, who passes it on as SIGTERM.
-    gateway.end("INT").await;
+    gateway.stop_under().await;
     kit.run(&["verify", "--log", text(log)]);
     kit.run(&["stats", "--log", text(log)]);
     History { at: clock::wall().0, calls: states, published }

@@ -166,12 +166,19 @@ impl Gateway {
 
     /// SIGTERM. Returns how it ended, and after how long.
     pub async fn stop(&mut self) -> (ExitStatus, Duration) {
-        self.end("TERM").await
+        self.signal("TERM").await;
+        self.ends().await
     }
 
-    /// As [`Self::stop`], by another signal.
-    pub async fn end(&mut self, signal: &str) -> (ExitStatus, Duration) {
-        self.signal(signal).await;
+    /// As [`Self::stop`], for one that was started by [`Self::spawn_under`] as the child of what is waited for.
+    pub async fn stop_under(&mut self) -> (ExitStatus, Duration) {
+        let pid = self.pid();
+        let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap();
+        send("TERM", children.trim()).await;
+        self.ends().await
+    }
+
+    async fn ends(&mut self) -> (ExitStatus, Duration) {
         let asked = Instant::now();
         let mut child = self.child.take().expect("the daemon runs");
         let status = timeout(PATIENCE, child.wait()).await.expect("the daemon ends on SIGTERM").unwrap();
@@ -179,8 +186,7 @@ impl Gateway {
     }
 
     pub async fn signal(&self, name: &str) {
-        let words = format!("kill -{name} {}", self.pid());
-        assert!(Command::new("sh").arg("-c").arg(words).status().await.unwrap().success());
+        send(name, &self.pid().to_string()).await;
     }
 
     /// SIGTERM, and a new start.
@@ -274,6 +280,11 @@ impl Drop for Gateway {
             eprintln!("the daemon said:\n{}", self.log());
         }
     }
+}
+
+async fn send(signal: &str, pid: &str) {
+    let words = format!("kill -{signal} {pid}");
+    assert!(Command::new("sh").arg("-c").arg(words).status().await.unwrap().success());
 }
 
 fn gather(dir: &Path, found: &mut Vec<(PathBuf, Vec<u8>)>) {
