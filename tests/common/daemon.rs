@@ -132,9 +132,9 @@ impl Gateway {
     }
 
     /// Starts the daemon by a command that is given the daemon's as its last arguments, and that ends by itself.
-    pub fn spawn_under(&mut self, wrapper: &[&str]) {
-        let mut command = self.command_of(wrapper[0]);
-        command.args(&wrapper[1..]).arg(PROGRAM).arg("--config").arg(self.path("gladhand.toml"));
+    pub fn spawn_under(&mut self, program: &str, args: &[&str]) {
+        let mut command = self.command_of(program);
+        command.args(args).arg(PROGRAM).arg("--config").arg(self.path("gladhand.toml"));
         // Killed, it would leave the daemon behind.
         command.kill_on_drop(false);
         self.spawn_as(command);

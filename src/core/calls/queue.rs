@@ -343,6 +343,11 @@ impl Queue {
         self.stopping = true;
     }
 
+    /// Asks for every call to be kept once more.
+    pub fn keep_again(&mut self) {
+        self.out.extend(self.calls.values().map(kept));
+    }
+
     /// How one POST ended.
     pub fn answered(&mut self, call_sid: &CallSid, verdict: Verdict, now: Now) {
         let Some(mut call) = self.calls.get(call_sid).filter(|call| call.state == State::Dialing).cloned() else { return };
@@ -740,10 +745,7 @@ impl Queue {
 
     fn keep(&mut self, mut call: Call, now: Now) {
         call.revision = call.revision.max(self.calls.get(&call.call_sid).map_or(0, |c| c.revision)).saturating_add(1);
-        // A call holds strings and numbers only; that always serialises.
-        let bytes = serde_json::to_vec(&call).unwrap_or_default();
-        let value = Value { revision: call.revision, bytes, precious: !call.state.is_final() };
-        self.out.push_back(QueueOutput::Keep(Change { key: Call::key(&call.call_sid), value: Some(value) }));
+        self.out.push_back(kept(&call));
         self.file(call, now);
     }
 
@@ -806,6 +808,13 @@ impl Queue {
     fn filed(&self, call_sid: CallSid) -> &Call {
         self.calls.get(&call_sid).expect("a call that was just filed is there")
     }
+}
+
+fn kept(call: &Call) -> QueueOutput {
+    // A call holds strings and numbers only; that always serialises.
+    let bytes = serde_json::to_vec(call).unwrap_or_default();
+    let value = Value { revision: call.revision, bytes, precious: !call.state.is_final() };
+    QueueOutput::Keep(Change { key: Call::key(&call.call_sid), value: Some(value) })
 }
 
 #[cfg(test)]
