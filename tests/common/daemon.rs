@@ -22,7 +22,7 @@ use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
-use gladhand::api::client;
+use gladhand::api::client::{self, ClientError};
 use gladhand::config::roster::Roster;
 use gladhand::core::control::Answer;
 use gladhand::core::zone::Zone;
@@ -235,9 +235,14 @@ impl Gateway {
 
     /// One exchange on the control socket.
     pub async fn ask(&self, method: &'static str, path: &str, body: &str) -> Answer {
+        self.try_ask(method, path, body).await.unwrap()
+    }
+
+    /// The same, with a daemon that may not be there yet, or no longer.
+    pub async fn try_ask(&self, method: &'static str, path: &str, body: &str) -> Result<Answer, ClientError> {
         let (socket, path, body) = (self.path("gladhand.sock"), path.to_owned(), body.to_owned());
         let ask = move || client::ask(&socket, method, &path, body.as_bytes(), PATIENCE);
-        tokio::task::spawn_blocking(ask).await.unwrap().unwrap()
+        tokio::task::spawn_blocking(ask).await.unwrap()
     }
 
     /// Publishes all fixes of the recording as fast as the broker takes them.
