@@ -54,6 +54,10 @@ const DATABASE: &str = "store";
 const JOURNAL: &str = "calls.journal";
 const QUARANTINE: &str = "store.corrupt-";
 const QUARANTINES_KEPT: usize = 3;
+/// What the core's records mean, as a number; its own record stands beside them. A release that changes their meaning counts it
+/// up, and brings the records of the older one into the new form when it opens the store.
+const SCHEMA: u32 = 1;
+const SCHEMA_KEY: &str = "schema";
 /// The database that takes the place of a damaged one, while it is being written.
 const RENEWED: &str = "store.new";
 /// It is written in lists of this length.
@@ -236,11 +240,18 @@ impl Found {
         state.sync()?;
 
         let Contents { mut records, unreadable } = contents;
+        let schema = schema_of(&records)?;
         let (restored, lost) = restore(&mut records, &image, &unreadable);
         if moved_to.is_some() {
             write_all(&mut tree, &records)?;
         } else if restored > 0 || lost > 0 {
             tree = renew(state, &database, tree, &records, &mut notes)?;
+        }
+        if schema != Some(SCHEMA) {
+            // The first release did not count: its records are those of today.
+            let stored = Stored { revision: SCHEMA.into(), kind: Kind::Plain, bytes: SCHEMA.to_string().into_bytes() };
+            tree.write(&[Write::Put(stored.as_record(SCHEMA_KEY))])?;
+            records.insert(SCHEMA_KEY.to_owned(), stored);
         }
         let doubtful = restored > 0 || lost > 0 || image.damaged > 0 || moved_to.is_some();
         if restored > 0 {
@@ -269,9 +280,18 @@ impl Found {
 
     fn into_opened(self, state: StateDir, reserve: bool) -> Opened {
         let Self { tree, journal, records, health, notes } = self;
-        let standing = records.into_iter().filter(|(_, stored)| stored.kind != Kind::Removed);
+        let standing = records.into_iter().filter(|(key, stored)| stored.kind != Kind::Removed && key != SCHEMA_KEY);
         let entries = standing.map(|(key, Stored { revision, bytes, .. })| Entry { key, revision, bytes }).collect();
         Opened { store: Store { state, open: Some((tree, journal)), full: false }, entries, health, notes, reserve }
+    }
+}
+
+/// The schema of what is stored, if it is counted.
+fn schema_of(records: &BTreeMap<String, Stored>) -> Result<Option<u32>, StoreError> {
+    let counted = records.get(SCHEMA_KEY).and_then(|stored| std::str::from_utf8(&stored.bytes).ok()?.parse().ok());
+    match counted {
+        Some(found) if found > SCHEMA => Err(StoreError::Newer { place: "the store".to_owned(), found, known: SCHEMA }),
+        counted => Ok(counted),
     }
 }
 
@@ -366,10 +386,7 @@ fn renew(
 }
 
 fn write_all(tree: &mut Tree, records: &BTreeMap<String, Stored>) -> Result<(), StoreError> {
-    let all: Vec<_> = records
-        .iter()
-        .map(|(key, Stored { revision, kind, bytes })| Write::Put(Record { key, revision: *revision, kind: *kind, bytes }))
-        .collect();
+    let all: Vec<_> = records.iter().map(|(key, stored)| Write::Put(stored.as_record(key))).collect();
     all.chunks(WRITTEN_AT_ONCE).try_for_each(|some| tree.write(some))
 }
 
@@ -404,10 +421,7 @@ fn agree(
     let journal = if image.found && !image.untidy && kept().count() == image.slots.len() && kept().all(same) {
         Journal::resume(path, image)?
     } else {
-        Journal::create(
-            path,
-            kept().map(|(key, Stored { revision, kind, bytes })| Record { key, revision: *revision, kind: *kind, bytes }),
-        )?
+        Journal::create(path, kept().map(|(key, stored)| stored.as_record(key)))?
     };
     if !doubtful {
         let removed: Vec<_> =
@@ -535,6 +549,21 @@ mod tests {
         let refusal = Store::open(dir.path()).err().unwrap();
         assert!(matches!(refusal, StoreError::Newer { found: 2, .. }), "{refusal}");
         assert!(dir.path().join(DATABASE).join("db").exists());
+    }
+
+    #[test]
+    fn the_schema_of_a_newer_release_is_refused_and_left_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut store = Store::open(dir.path()).unwrap().store;
+        store.commit(&[put("call/1", 1, "one", true), put(SCHEMA_KEY, 2, "2", false)]).unwrap();
+        drop(store);
+        for _ in 0..2 {
+            let refusal = Store::open(dir.path()).err().unwrap();
+            assert!(matches!(refusal, StoreError::Newer { found: 2, known: 1, .. }), "{refusal}");
+        }
+        let Ok((tree, contents)) = Tree::open(&dir.path().join(DATABASE)) else { panic!("does not open") };
+        assert_eq!(contents.records.keys().collect::<Vec<_>>(), ["call/1", SCHEMA_KEY]);
+        drop(tree);
     }
 
     #[test]

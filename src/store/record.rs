@@ -66,6 +66,13 @@ pub(super) struct Stored {
     pub bytes: Vec<u8>,
 }
 
+impl Stored {
+    /// The same with its key.
+    pub(super) fn as_record<'a>(&'a self, key: &'a str) -> Record<'a> {
+        Record { key, revision: self.revision, kind: self.kind, bytes: &self.bytes }
+    }
+}
+
 impl Record<'_> {
     /// The value for the database.
     pub(super) fn encode(&self) -> Vec<u8> {

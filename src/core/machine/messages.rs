@@ -109,20 +109,19 @@ impl Machine {
         };
         let seen = Seen { received: now.wall, call_sid: call_sid.clone() };
         self.keep(request_key(&fingerprint), &seen);
+        self.seen_by_age.insert((seen.received, fingerprint.clone()));
         self.seen.insert(fingerprint, seen);
         Ok(call_sid)
     }
 
     /// Forgets requests of yesterday, and the oldest when there are too many.
     fn forget_requests(&mut self, now: Now) {
-        let mut by_age: Vec<_> = self.seen.iter().map(|(fingerprint, seen)| (seen.received, fingerprint.clone())).collect();
-        by_age.sort_unstable();
-        let too_many = by_age.len().saturating_sub(MAX_SEEN - 1);
-        for (n, (received, fingerprint)) in by_age.into_iter().enumerate() {
-            if n < too_many || now.wall.since(received) >= SAME_REQUEST_FOR {
-                self.seen.remove(&fingerprint);
-                self.forget(request_key(&fingerprint));
-            }
+        while let Some((received, _)) = self.seen_by_age.first()
+            && (self.seen.len() >= MAX_SEEN || now.wall.since(*received) >= SAME_REQUEST_FOR)
+            && let Some((_, fingerprint)) = self.seen_by_age.pop_first()
+        {
+            self.seen.remove(&fingerprint);
+            self.forget(request_key(&fingerprint));
         }
     }
 }

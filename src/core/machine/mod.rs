@@ -208,6 +208,8 @@ pub struct Machine {
     outbox: Outbox,
     /// By fingerprint.
     seen: BTreeMap<String, Seen>,
+    /// The same, the oldest first.
+    seen_by_age: BTreeSet<(UnixMillis, String)>,
     snoozed: BTreeMap<UnitId, Snooze>,
     waiters: BTreeMap<u64, Waiter>,
     unready: Option<&'static str>,
@@ -306,6 +308,7 @@ impl Machine {
             started: None,
             kept: 0,
             seen: BTreeMap::new(),
+            seen_by_age: BTreeSet::new(),
             snoozed: BTreeMap::new(),
             waiters: BTreeMap::new(),
             unready: None,
@@ -491,7 +494,9 @@ impl Machine {
             "override" => self.book.restore(read(entry)?),
             "zones" => self.book.set_zones(Some(read(entry)?)),
             "request" => {
-                self.seen.insert(rest.to_owned(), read(entry)?);
+                let seen: Seen = read(entry)?;
+                self.seen_by_age.insert((seen.received, rest.to_owned()));
+                self.seen.insert(rest.to_owned(), seen);
             }
             "nobody" => {
                 let (tractor, violation_id) = read(entry)?;
