@@ -3,7 +3,13 @@
 //!
 //! `GLADHAND_KILLS` is the number of kills (20).
 
-#![allow(clippy::print_stdout, reason = "figures for the one who waits for them")]
+#![allow(
+    clippy::print_stdout,
+    clippy::panic,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a test, with figures for the one who waits for them"
+)]
 
 #[path = "common/daemon.rs"]
 mod daemon;

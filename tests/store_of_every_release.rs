@@ -1,5 +1,7 @@
 //! The store of every release is read by this one; that of a newer one is refused by name and left as it is.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 #[path = "common/daemon.rs"]
 mod daemon;
 #[path = "common/machine.rs"]

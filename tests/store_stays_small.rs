@@ -2,7 +2,12 @@
 //!
 //! `GLADHAND_LIVES` is the number of calls (1,500; the limits are all met with 12,000 and more).
 
-#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test, with figures for the one who waits for them")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "a test, with figures for the one who waits for them"
+)]
 
 #[path = "common/machine.rs"]
 mod machine;

@@ -2,6 +2,8 @@
 //! answers on the control socket. It goes on by itself, ends when it is told to, and a database that was destroyed meanwhile is
 //! filled again from memory.
 
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
+
 #[path = "common/daemon.rs"]
 mod daemon;
 
