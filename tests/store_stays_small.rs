@@ -24,7 +24,7 @@ use gladhand::store::{Health, Store};
 
 /// 1,000 calls that have ended, 10,000 requests that are remembered, the journal up to its compaction, the ballast, and what
 /// sled does not clean at once.
-const MOST_ON_DISK: u64 = 48 << 20;
+const MOST_ON_DISK: u64 = 64 << 20;
 /// The journal is rewritten beyond 1 MiB, or twice of what it held before.
 const MOST_IN_JOURNAL: u64 = 2 << 20;
 
