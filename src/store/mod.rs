@@ -567,6 +567,42 @@ mod tests {
     }
 
     #[test]
+    fn a_database_that_lost_records_is_replaced_by_one_that_lasts() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut store = Store::open(dir.path()).unwrap().store;
+        store.commit(&[put("call/1", 1, "one", true), put("pair/1", 1, "x", false)]).unwrap();
+        drop(store);
+        // It opens again as an empty one, and what is appended to it is never found.
+        let db = dir.path().join(DATABASE).join("db");
+        fs::write(&db, vec![0x5a; 1 << 20]).unwrap();
+        let opened = Store::open(dir.path()).unwrap();
+        assert_eq!(opened.health, Health::Repaired { restored: 1, lost: 0 });
+        let mut store = opened.store;
+        store.commit(&[put("pair/2", 1, "y", false)]).unwrap();
+        drop(store);
+        let opened = Store::open(dir.path()).unwrap();
+        assert_eq!(opened.health, Health::Ok, "{:?}", opened.notes);
+        assert_eq!(opened.entries.iter().map(|entry| entry.key.as_str()).collect::<Vec<_>>(), ["call/1", "pair/2"]);
+    }
+
+    #[test]
+    fn a_replacement_is_finished_after_a_power_cut() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut store = Store::open(dir.path()).unwrap().store;
+        store.commit(&[put("call/1", 1, "one", true), put("pair/1", 1, "x", false)]).unwrap();
+        drop(store);
+        // The old one is set aside already, and the new one has not got its name.
+        fs::rename(dir.path().join(DATABASE), dir.path().join(RENEWED)).unwrap();
+        let opened = Store::open(dir.path()).unwrap();
+        assert_eq!((opened.health, opened.entries.len()), (Health::Ok, 2));
+        drop(opened.store);
+        // It was cut off while the new one was being written.
+        fs::create_dir(dir.path().join(RENEWED)).unwrap();
+        let opened = Store::open(dir.path()).unwrap();
+        assert_eq!((opened.health, opened.entries.len()), (Health::Ok, 2));
+    }
+
+    #[test]
     fn an_unreadable_record_is_counted_and_the_rest_is_read() {
         let dir = tempfile::tempdir().unwrap();
         let mut store = Store::open(dir.path()).unwrap().store;
