@@ -96,7 +96,8 @@ async fn record_200_calls(kit: &Kit, log: &Path) -> History {
     let mut gateway = Gateway::prepare(SETUP).await;
     let state = gateway.path("state");
     fs::create_dir(&state).unwrap();
-    let args = ["record", "--dir", text(&state), "--log", text(log), "--net", "--kill-after", "600", "--"];
+    let record = ["record", "--dir", text(&state), "--log", text(log), "--net", "--kill-after", "600", "--"];
+    let args = [&record[..], &["setpriv", "--pdeathsig", "KILL"]].concat();
     gateway.spawn_under(text(&kit.program), &args);
     // Nothing that it hears may come from us before the first message counted here.
     gateway.watch.message("it to be subscribed", |said| said.topic == HEALTH && said.is("/mqtt/connected", true)).await;

@@ -131,12 +131,10 @@ impl Gateway {
         self.spawn_as(command);
     }
 
-    /// Starts the daemon by a command that is given the daemon's as its last arguments, and that ends by itself.
+    /// Starts the daemon by a command that is given the daemon's as its last arguments, and leaves none behind when it is killed.
     pub fn spawn_under(&mut self, program: &str, args: &[&str]) {
         let mut command = self.command_of(program);
         command.args(args).arg(PROGRAM).arg("--config").arg(self.path("gladhand.toml"));
-        // Killed, it would leave the daemon behind.
-        command.kill_on_drop(false);
         self.spawn_as(command);
     }
 
