@@ -50,8 +50,8 @@
 //!
 //! Each boundary has one error enum that its caller branches on: [`store::StoreError`], [`formats::Reject`],
 //! [`core::calls::dialing::Verdict`] (of one POST: placed, not placed, or unknown) and [`core::calls::dialing::AskError`],
-//! [`config::ConfigError`], [`run::CannotStart`]. A failed write stops everything until it succeeds, since nothing may be told
-//! or dialled that is not durable. Errors name fields and never repeat secrets or telephone numbers.
+//! [`config::ConfigError`], [`run::CannotStart`]. A failed write stops all decisions until it succeeds, since nothing may be
+//! told or dialled that is not durable; health says so meanwhile. Errors name fields and never repeat secrets or telephone numbers.
 
 #![forbid(unsafe_code)]
 

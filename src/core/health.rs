@@ -25,7 +25,7 @@ pub struct Health {
     pub reasons: Vec<String>,
     /// `ok` or `offline`.
     pub uplink: String,
-    /// `ok` or `quarantined`.
+    /// `ok`, `quarantined`, `full` (it writes on what it had kept in reserve) or `failing` (it does not write).
     pub store: String,
     /// What came in.
     pub telemetry: Telemetry,

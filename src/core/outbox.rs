@@ -68,11 +68,8 @@ impl Outbox {
         let ticket = self.next;
         self.next = self.next.saturating_add(1);
         let announcement = Announcement { topic, payload };
-        // Two strings always serialise.
-        let bytes = serde_json::to_vec(&announcement).unwrap_or_default();
-        let value = Value { revision: 1, bytes, precious: false };
         self.forget_delivered();
-        self.out.push_back(OutboxOutput::Keep(Change { key: key(ticket), value: Some(value) }));
+        self.out.push_back(kept(ticket, &announcement));
         self.waiting.insert(ticket, announcement);
         while self.waiting.len() > MAX_WAITING
             && let Some((oldest, _)) = self.waiting.pop_first()
@@ -81,6 +78,11 @@ impl Outbox {
             self.out.push_back(OutboxOutput::Keep(Change { key: key(oldest), value: None }));
         }
         self.send();
+    }
+
+    /// Asks for everything that waits to be kept once more.
+    pub fn keep_again(&mut self) {
+        self.out.extend(self.waiting.iter().map(|(ticket, announcement)| kept(*ticket, announcement)));
     }
 
     /// The broker is there: everything that waits goes out again, oldest first.
@@ -147,6 +149,12 @@ impl Outbox {
             self.out.push_back(OutboxOutput::Keep(Change { key: key(ticket), value: None }));
         }
     }
+}
+
+fn kept(ticket: u64, announcement: &Announcement) -> OutboxOutput {
+    // Two strings always serialise.
+    let bytes = serde_json::to_vec(announcement).unwrap_or_default();
+    OutboxOutput::Keep(Change { key: key(ticket), value: Some(Value { revision: 1, bytes, precious: false }) })
 }
 
 fn key(ticket: u64) -> String {

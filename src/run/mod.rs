@@ -7,6 +7,9 @@
 //! clock  ──┘
 //! ```
 //!
+//! While the store takes no writes, nothing is decided: what was decided last waits with its effects, questions on the socket
+//! are answered, and health says so.
+//!
 //! Inputs that wait together are handled together, so that one sync of the store serves them all. The watchdog is fed from
 //! this loop and nowhere else.
 

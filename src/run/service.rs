@@ -36,15 +36,8 @@ impl Service {
         }
     }
 
-    /// The main loop is alive and waits for the disk.
-    pub fn still_alive(&self) {
-        if self.every.is_some() {
-            tell(&[State::Watchdog]);
-        }
-    }
-
     /// What it is doing, in a line.
-    pub fn status(&mut self, line: &str) {
+    fn status(&mut self, line: &str) {
         if self.status != line {
             line.clone_into(&mut self.status);
             tell(&[State::Status(line)]);

@@ -18,6 +18,7 @@ use crate::core::control::Answer;
 use crate::core::health;
 use crate::core::machine::{Effect, Identity, Input, Machine, Output};
 use crate::core::outbox::Announcement;
+use crate::core::time::{Mono, Now};
 use crate::elevenlabs::Client;
 use crate::formats::Router;
 use crate::host::clock::Clock;
@@ -29,6 +30,12 @@ const LAST_ANSWERS: Duration = Duration::from_secs(2);
 
 /// Questions on the control socket that may wait for the main loop.
 const ASKED_AT_ONCE: usize = 64;
+
+/// What takes longer to become durable is no longer waited for here: the main loop goes on, and says so.
+const STORE_PATIENCE: Duration = Duration::from_secs(2);
+
+/// While the store takes no writes, health is said this often.
+const SAY_EVERY: Duration = Duration::from_secs(10);
 
 /// Longest time without a look around.
 const LOOK_EVERY: Duration = Duration::from_secs(60);
@@ -44,6 +51,8 @@ pub enum Happened {
     Vendor(Answered),
     /// On the control socket.
     Asked(Asked),
+    /// What the store had not taken in time is durable now.
+    Kept,
 }
 
 /// See the module.
@@ -64,6 +73,15 @@ pub struct Shell {
     waiting: BTreeMap<u64, oneshot::Sender<Answer>>,
     asked: u64,
     dialing: usize,
+    /// What waits for the store: nothing else is decided before it is done.
+    unkept: Option<Unkept>,
+}
+
+/// What follows from changes that are not durable yet.
+struct Unkept {
+    effects: Vec<Effect>,
+    done_with: Vec<Message>,
+    say_at: Mono,
 }
 
 impl Shell {
@@ -79,17 +97,14 @@ impl Shell {
         for key in machine.restore(&entries, now) {
             warn!("store: the entry {key} cannot be read and is left alone");
         }
-        match found {
-            store::Health::Ok => {}
-            store::Health::Repaired { .. } => machine.handle(Input::StoreFound { quarantined: false }, now),
-            store::Health::Quarantined { .. } => machine.handle(Input::StoreFound { quarantined: true }, now),
-        }
+        found_in(&mut machine, &found, now);
         let vendor = Vendor::new(client(&loaded));
         machine.handle(Input::Ready(vendor.ready()), now);
-        let mut service = Service::new();
+        let service = Service::new();
         // The start is counted before anybody can hear of it: the will names it.
         let restored = drain(&mut machine);
-        keeper.commit(restored.changes, &mut service).await;
+        keeper.keep(restored.changes);
+        let kept = timeout(STORE_PATIENCE, keeper.kept()).await.is_ok();
 
         let (sender, asks) = mpsc::channel(ASKED_AT_ONCE);
         let socket = &config.api.socket;
@@ -126,8 +141,9 @@ impl Shell {
             waiting: BTreeMap::new(),
             asked: 0,
             dialing: 0,
+            unkept: None,
         };
-        shell.perform(restored.effects);
+        shell.follow(kept, restored.effects, Vec::new(), now);
         shell.service.ready();
         Ok(shell)
     }
@@ -135,13 +151,23 @@ impl Shell {
     /// How long to wait although nothing happens: the core's next deadline or the watchdog's.
     pub fn wake_in(&mut self) -> Duration {
         let now = self.clock.now();
-        let core = self.machine.next_deadline(now).map(|(at, _reason)| at);
+        let core = match &self.unkept {
+            Some(unkept) => Some(unkept.say_at),
+            None if self.keeper.was_found() => return Duration::ZERO,
+            None => self.machine.next_deadline(now).map(|(at, _reason)| at),
+        };
         let next = core.into_iter().chain(self.service.due()).min();
         next.map_or(LOOK_EVERY, |at| at.0.saturating_sub(now.mono.0).min(LOOK_EVERY))
     }
 
     /// Waits for something to happen. Cancel safe.
     pub async fn happens(&mut self) -> Happened {
+        if self.unkept.is_some() {
+            return tokio::select! {
+                () = self.keeper.kept() => Happened::Kept,
+                Some(asked) = self.asks.recv() => Happened::Asked(asked),
+            };
+        }
         tokio::select! {
             answered = self.vendor.answered() => Happened::Vendor(answered),
             Some(asked) = self.asks.recv() => Happened::Asked(asked),
@@ -151,12 +177,23 @@ impl Shell {
 
     /// What has happened at the broker meanwhile.
     pub fn happened(&mut self) -> Option<Happened> {
+        if self.unkept.is_some() {
+            return None;
+        }
         self.inbox.try_recv().map(Happened::Link)
     }
 
     /// One turn: inputs, decisions, what is durable, effects, acknowledgements.
     pub async fn turn(&mut self, batch: Vec<Happened>) {
         let now = self.clock.now();
+        if self.unkept.is_some() {
+            self.wait_for_the_store(batch);
+            self.service.alive(now.mono);
+            return;
+        }
+        if let Some(found) = self.keeper.take_found() {
+            found_in(&mut self.machine, &found, now);
+        }
         let mut done_with = Vec::new();
         for happened in batch {
             match happened {
@@ -166,6 +203,7 @@ impl Shell {
                     }
                 }
                 Happened::Vendor(answered) => self.vendor_answered(answered),
+                Happened::Kept => {}
                 // Whoever has been told that we are busy may ask again.
                 Happened::Asked(Asked { reply, .. }) if reply.is_closed() => {}
                 Happened::Asked(Asked { ask, reply }) => {
@@ -177,12 +215,55 @@ impl Shell {
         }
         self.machine.handle(Input::Tick, now);
         let outputs = drain(&mut self.machine);
-        self.keeper.commit(outputs.changes, &mut self.service).await;
-        self.perform(outputs.effects);
-        for message in done_with {
-            self.link.ack(message);
-        }
+        self.keeper.keep(outputs.changes);
+        let kept = timeout(STORE_PATIENCE, self.keeper.kept()).await.is_ok();
+        self.follow(kept, outputs.effects, done_with, now);
         self.service.alive(now.mono);
+    }
+
+    /// What follows when changes are durable. While they are not, nothing of it happens: what the changes stand for must not be
+    /// announced, dialled or acknowledged.
+    fn follow(&mut self, kept: bool, effects: Vec<Effect>, done_with: Vec<Message>, now: Now) {
+        let writes = self.keeper.writes();
+        if self.machine.writes() != writes {
+            self.machine.handle(Input::StoreWrites(writes), now);
+        }
+        if kept {
+            self.unkept = None;
+            self.perform(effects);
+            for message in done_with {
+                self.link.ack(message);
+            }
+        } else {
+            self.unkept = Some(Unkept { effects, done_with, say_at: now.mono });
+        }
+    }
+
+    /// A turn while the store takes no writes: questions are answered, health is said, and nothing is decided.
+    fn wait_for_the_store(&mut self, batch: Vec<Happened>) {
+        let now = self.clock.now();
+        for happened in batch {
+            match happened {
+                Happened::Kept => {
+                    if let Some(Unkept { effects, done_with, .. }) = self.unkept.take() {
+                        self.follow(true, effects, done_with, now);
+                    }
+                }
+                Happened::Asked(Asked { ask, reply }) => {
+                    let answer = self.machine.look(&ask, now);
+                    // Whoever asked may have gone.
+                    drop(
+                        reply.send(answer.unwrap_or_else(|| Answer::error(503, "the store cannot be written; ask again later"))),
+                    );
+                }
+                Happened::Link(_) | Happened::Vendor(_) => {}
+            }
+        }
+        if let Some(unkept) = self.unkept.as_mut().filter(|unkept| unkept.say_at <= now.mono) {
+            unkept.say_at = now.mono + SAY_EVERY;
+            let health = Box::new(self.machine.health(now));
+            self.perform(vec![Effect::Health(health)]);
+        }
     }
 
     /// Reads configuration and roster again. A bad one changes nothing.
@@ -215,12 +296,12 @@ impl Shell {
         let now = self.clock.now();
         self.machine.handle(Input::Stopping, now);
         let late = timeout(LAST_ANSWERS, async {
-            while self.dialing > 0 {
+            while self.dialing > 0 && self.unkept.is_none() {
                 let answered = self.vendor.answered().await;
                 self.turn(vec![Happened::Vendor(answered)]).await;
             }
         });
-        if late.await.is_err() {
+        if late.await.is_err() || self.dialing > 0 {
             warn!("{} calls are still being dialled; their outcome is unknown to the next start", self.dialing);
         }
         let Self { loaded, machine, link, inbox, server, tcp, .. } = self;
@@ -335,6 +416,14 @@ impl Shell {
                 Effect::Tell(telling) => tell(&telling),
             }
         }
+    }
+}
+
+fn found_in(machine: &mut Machine, found: &store::Health, now: Now) {
+    match found {
+        store::Health::Ok => {}
+        store::Health::Repaired { .. } => machine.handle(Input::StoreFound { quarantined: false }, now),
+        store::Health::Quarantined { .. } => machine.handle(Input::StoreFound { quarantined: true }, now),
     }
 }
 

@@ -9,7 +9,8 @@
 //!     store/                sled: every record, one tree                           form: `record`
 //!     calls.journal         the second copy of what is precious, append-only       form: `journal`
 //!     ballast               1 MiB to give up when the disk is full
-//!     store.corrupt-<unix>  databases that did not open, the newest three
+//!     store.corrupt-<unix>  databases that did not open or had lost records, the newest three
+//!     store.new             while such a one is being replaced
 //! ```
 //!
 //! # How a commit becomes durable
@@ -53,8 +54,14 @@ const DATABASE: &str = "store";
 const JOURNAL: &str = "calls.journal";
 const QUARANTINE: &str = "store.corrupt-";
 const QUARANTINES_KEPT: usize = 3;
-/// Restored records are written in lists of this length.
-const RESTORED_AT_ONCE: usize = 64;
+/// What the core's records mean, as a number; its own record stands beside them. A release that changes their meaning counts it
+/// up, and brings the records of the older one into the new form when it opens the store.
+const SCHEMA: u32 = 1;
+const SCHEMA_KEY: &str = "schema";
+/// The database that takes the place of a damaged one, while it is being written.
+const RENEWED: &str = "store.new";
+/// It is written in lists of this length.
+const WRITTEN_AT_ONCE: usize = 64;
 
 /// The open store. There is one in one process on a machine; see the module for what it promises.
 ///
@@ -63,6 +70,8 @@ pub struct Store {
     state: StateDir,
     /// `None` once a write has failed.
     open: Option<(Tree, Journal)>,
+    /// Whether it failed for want of room.
+    full: bool,
 }
 
 /// The store as it was opened.
@@ -75,6 +84,8 @@ pub struct Opened {
     pub health: Health,
     /// What was found and done, each worth a warning in the log. No contents, no secrets.
     pub notes: Vec<String>,
+    /// Whether the ballast stands. Without it, the disk is full.
+    pub reserve: bool,
 }
 
 /// Whether the store was found in order.
@@ -112,16 +123,17 @@ impl Store {
             Err(error) if error.is_disk_full() && free_ballast(&state)? => {
                 let mut found = Found::gather(&state)?;
                 found.notes.push("the disk is full: gave up the ballast".to_owned());
-                Ok(found.into_opened(state))
+                Ok(found.into_opened(state, false))
             }
             Err(error) => Err(error),
             Ok(mut found) => {
-                match ballast::ensure(state.path()) {
+                let reserve = ballast::ensure(state.path());
+                match &reserve {
                     Ok(true) => {}
                     Ok(false) => found.notes.push("no room for the ballast".to_owned()),
                     Err(error) => found.notes.push(format!("no ballast: {error}")),
                 }
-                Ok(found.into_opened(state))
+                Ok(found.into_opened(state, reserve.unwrap_or(false)))
             }
         }
     }
@@ -167,27 +179,30 @@ impl Store {
             }
         }
         let done = write_both(tree, journal, &writes, &copies);
-        if done.is_err() {
+        if let Err(why) = &done {
             self.open = None;
+            self.full = why.is_disk_full();
         }
         done
     }
 
-    /// Opens the store again after a write has failed, giving up the ballast, and returns it as it is on disk: with everything
-    /// that was acknowledged, and the list whose commit failed either whole or not at all.
+    /// Opens the store again after a write has failed, giving up the ballast if there was no room, and returns it as it is on
+    /// disk: with everything that was acknowledged, and the list whose commit failed either whole or not at all.
     ///
     /// # Errors
     /// As [`Store::open`]. The lock is let go, and `open` is what remains to be tried.
     pub fn recover(self) -> Result<Opened, StoreError> {
-        let Self { state, open } = self;
+        let Self { state, open, full } = self;
         drop(open);
-        let freed = free_ballast(&state)?;
+        let freed = full && free_ballast(&state)?;
         let mut found = Found::gather(&state)?;
-        found.notes.push(format!("reopened after a failed write{}", if freed { ", gave up the ballast" } else { "" }));
-        Ok(found.into_opened(state))
+        if freed {
+            found.notes.push("the disk is full: gave up the ballast".to_owned());
+        }
+        Ok(found.into_opened(state, !full))
     }
 
-    /// Puts the ballast back after [`Store::recover`], if there is room again. Cheap while it stands; to be called now and then.
+    /// Puts the ballast back, if there is room again. Cheap while it stands, a few MiB of writes in vain while there is none.
     /// Returns whether it stands.
     pub fn restore_ballast(&mut self) -> bool {
         ballast::ensure(self.state.path()).unwrap_or(false)
@@ -218,13 +233,26 @@ impl Found {
     fn gather(state: &StateDir) -> Result<Self, StoreError> {
         let database = state.path().join(DATABASE);
         let path = state.path().join(JOURNAL);
+        finish_renewal(state, &database)?;
         let mut notes = guard::repair(&database).map_err(StoreError::io(format!("repairing {}", database.display())))?;
         let image = Image::load(&path)?;
         let (mut tree, contents, moved_to) = open_tree(state, &database, &mut notes)?;
         state.sync()?;
 
         let Contents { mut records, unreadable } = contents;
-        let (restored, lost) = restore(&mut tree, &mut records, &image, &unreadable)?;
+        let schema = schema_of(&records)?;
+        let (restored, lost) = restore(&mut records, &image, &unreadable);
+        if moved_to.is_some() {
+            write_all(&mut tree, &records)?;
+        } else if restored > 0 || lost > 0 {
+            tree = renew(state, &database, tree, &records, &mut notes)?;
+        }
+        if schema != Some(SCHEMA) {
+            // The first release did not count: its records are those of today.
+            let stored = Stored { revision: SCHEMA.into(), kind: Kind::Plain, bytes: SCHEMA.to_string().into_bytes() };
+            tree.write(&[Write::Put(stored.as_record(SCHEMA_KEY))])?;
+            records.insert(SCHEMA_KEY.to_owned(), stored);
+        }
         let doubtful = restored > 0 || lost > 0 || image.damaged > 0 || moved_to.is_some();
         if restored > 0 {
             notes.push(format!("restored {restored} records from the journal"));
@@ -250,11 +278,20 @@ impl Found {
         Ok(Self { tree, journal, records, health, notes })
     }
 
-    fn into_opened(self, state: StateDir) -> Opened {
+    fn into_opened(self, state: StateDir, reserve: bool) -> Opened {
         let Self { tree, journal, records, health, notes } = self;
-        let standing = records.into_iter().filter(|(_, stored)| stored.kind != Kind::Removed);
+        let standing = records.into_iter().filter(|(key, stored)| stored.kind != Kind::Removed && key != SCHEMA_KEY);
         let entries = standing.map(|(key, Stored { revision, bytes, .. })| Entry { key, revision, bytes }).collect();
-        Opened { store: Store { state, open: Some((tree, journal)) }, entries, health, notes }
+        Opened { store: Store { state, open: Some((tree, journal)), full: false }, entries, health, notes, reserve }
+    }
+}
+
+/// The schema of what is stored, if it is counted.
+fn schema_of(records: &BTreeMap<String, Stored>) -> Result<Option<u32>, StoreError> {
+    let counted = records.get(SCHEMA_KEY).and_then(|stored| std::str::from_utf8(&stored.bytes).ok()?.parse().ok());
+    match counted {
+        Some(found) if found > SCHEMA => Err(StoreError::Newer { place: "the store".to_owned(), found, known: SCHEMA }),
+        counted => Ok(counted),
     }
 }
 
@@ -300,32 +337,67 @@ fn set_aside(state: &StateDir, database: &Path) -> std::io::Result<PathBuf> {
     Ok(named(time))
 }
 
-/// Writes to the database what the journal knows better. Returns how many keys that were, and how many of the unreadable
-/// ones remain so.
-fn restore(
-    tree: &mut Tree,
-    records: &mut BTreeMap<String, Stored>,
-    image: &Image,
-    unreadable: &[String],
-) -> Result<(usize, usize), StoreError> {
-    let mut better = Vec::new();
+/// Takes over what the journal knows better. Returns how many keys that were, and how many of the unreadable ones remain so.
+fn restore(records: &mut BTreeMap<String, Stored>, image: &Image, unreadable: &[String]) -> (usize, usize) {
+    let mut restored = 0;
     for (key, slot) in &image.slots {
         let newer = match records.get(key) {
             Some(stored) => stored.revision < slot.revision,
             None => slot.kind != Kind::Removed,
         };
         if newer {
-            better.push(Record { key, revision: slot.revision, kind: slot.kind, bytes: image.payload(*slot) });
+            let stored = Stored { revision: slot.revision, kind: slot.kind, bytes: image.payload(*slot).to_vec() };
+            records.insert(key.clone(), stored);
+            restored += 1;
         }
     }
-    for some in better.chunks(RESTORED_AT_ONCE) {
-        tree.write(&some.iter().map(|record| Write::Put(*record)).collect::<Vec<_>>())?;
-    }
-    for Record { key, revision, kind, bytes } in &better {
-        records.insert((*key).to_owned(), Stored { revision: *revision, kind: *kind, bytes: bytes.to_vec() });
-    }
     let lost = unreadable.iter().filter(|key| !records.contains_key(*key)).count();
-    Ok((better.len(), lost))
+    (restored, lost)
+}
+
+/// Replaces a database that has lost something by a new one with `records`: what is damaged in its middle may open again and
+/// again without ever finding what is written behind the damage.
+fn renew(
+    state: &StateDir,
+    database: &Path,
+    tree: Tree,
+    records: &BTreeMap<String, Stored>,
+    notes: &mut Vec<String>,
+) -> Result<Tree, StoreError> {
+    drop(tree);
+    let fresh = state.path().join(RENEWED);
+    let doing = || format!("writing {}", fresh.display());
+    if fresh.exists() {
+        fs::remove_dir_all(&fresh).map_err(StoreError::io(doing()))?;
+    }
+    let open = |path: &Path| match Tree::open(path) {
+        Ok((tree, _)) => Ok(tree),
+        Err(OpenError::Refused(error)) => Err(error),
+        Err(OpenError::Damaged(why)) => Err(StoreError::Engine(why)),
+    };
+    let mut tree = open(&fresh)?;
+    write_all(&mut tree, records)?;
+    drop(tree);
+    state.sync()?;
+    let moved_to = set_aside(state, database).map_err(StoreError::io(format!("setting aside {}", database.display())))?;
+    finish_renewal(state, database)?;
+    notes.push(format!("the database had lost records, it is now {}", moved_to.display()));
+    open(database)
+}
+
+fn write_all(tree: &mut Tree, records: &BTreeMap<String, Stored>) -> Result<(), StoreError> {
+    let all: Vec<_> = records.iter().map(|(key, stored)| Write::Put(stored.as_record(key))).collect();
+    all.chunks(WRITTEN_AT_ONCE).try_for_each(|some| tree.write(some))
+}
+
+/// The old database is set aside only when the new one is complete and durable.
+fn finish_renewal(state: &StateDir, database: &Path) -> Result<(), StoreError> {
+    let fresh = state.path().join(RENEWED);
+    if database.exists() || !fresh.exists() {
+        return Ok(());
+    }
+    fs::rename(&fresh, database).map_err(StoreError::io(format!("renaming {}", fresh.display())))?;
+    state.sync()
 }
 
 /// Makes the journal hold exactly what is precious, then lets the database forget what was removed. As long as something is
@@ -349,10 +421,7 @@ fn agree(
     let journal = if image.found && !image.untidy && kept().count() == image.slots.len() && kept().all(same) {
         Journal::resume(path, image)?
     } else {
-        Journal::create(
-            path,
-            kept().map(|(key, Stored { revision, kind, bytes })| Record { key, revision: *revision, kind: *kind, bytes }),
-        )?
+        Journal::create(path, kept().map(|(key, stored)| stored.as_record(key)))?
     };
     if !doubtful {
         let removed: Vec<_> =
@@ -473,12 +542,64 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         drop(Store::open(dir.path()).unwrap());
         let db = sled::open(dir.path().join(DATABASE)).unwrap();
-        db.insert("call/1", &[2, 0, 0][..]).unwrap();
-        db.insert("call/0", &[2; 40][..]).unwrap();
+        let mut value = vec![2, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+        value.extend(crc32fast::hash(&[b"call/0", &value[..]].concat()).to_le_bytes());
+        db.insert("call/0", value).unwrap();
         drop(db);
         let refusal = Store::open(dir.path()).err().unwrap();
         assert!(matches!(refusal, StoreError::Newer { found: 2, .. }), "{refusal}");
         assert!(dir.path().join(DATABASE).join("db").exists());
+    }
+
+    #[test]
+    fn the_schema_of_a_newer_release_is_refused_and_left_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut store = Store::open(dir.path()).unwrap().store;
+        store.commit(&[put("call/1", 1, "one", true), put(SCHEMA_KEY, 2, "2", false)]).unwrap();
+        drop(store);
+        for _ in 0..2 {
+            let refusal = Store::open(dir.path()).err().unwrap();
+            assert!(matches!(refusal, StoreError::Newer { found: 2, known: 1, .. }), "{refusal}");
+        }
+        let Ok((tree, contents)) = Tree::open(&dir.path().join(DATABASE)) else { panic!("does not open") };
+        assert_eq!(contents.records.keys().collect::<Vec<_>>(), ["call/1", SCHEMA_KEY]);
+        drop(tree);
+    }
+
+    #[test]
+    fn a_database_that_lost_records_is_replaced_by_one_that_lasts() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut store = Store::open(dir.path()).unwrap().store;
+        store.commit(&[put("call/1", 1, "one", true), put("pair/1", 1, "x", false)]).unwrap();
+        drop(store);
+        // It opens again as an empty one, and what is appended to it is never found.
+        let db = dir.path().join(DATABASE).join("db");
+        fs::write(&db, vec![0x5a; 1 << 20]).unwrap();
+        let opened = Store::open(dir.path()).unwrap();
+        assert_eq!(opened.health, Health::Repaired { restored: 1, lost: 0 });
+        let mut store = opened.store;
+        store.commit(&[put("pair/2", 1, "y", false)]).unwrap();
+        drop(store);
+        let opened = Store::open(dir.path()).unwrap();
+        assert_eq!(opened.health, Health::Ok, "{:?}", opened.notes);
+        assert_eq!(opened.entries.iter().map(|entry| entry.key.as_str()).collect::<Vec<_>>(), ["call/1", "pair/2"]);
+    }
+
+    #[test]
+    fn a_replacement_is_finished_after_a_power_cut() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut store = Store::open(dir.path()).unwrap().store;
+        store.commit(&[put("call/1", 1, "one", true), put("pair/1", 1, "x", false)]).unwrap();
+        drop(store);
+        // The old one is set aside already, and the new one has not got its name.
+        fs::rename(dir.path().join(DATABASE), dir.path().join(RENEWED)).unwrap();
+        let opened = Store::open(dir.path()).unwrap();
+        assert_eq!((opened.health, opened.entries.len()), (Health::Ok, 2));
+        drop(opened.store);
+        // It was cut off while the new one was being written.
+        fs::create_dir(dir.path().join(RENEWED)).unwrap();
+        let opened = Store::open(dir.path()).unwrap();
+        assert_eq!((opened.health, opened.entries.len()), (Health::Ok, 2));
     }
 
     #[test]

@@ -8,6 +8,9 @@
 //! | 4 | length of the payload, little endian |
 //! | 4 | CRC-32 of the key, the four fields above and the payload, little endian |
 //! | … | payload: the bytes the core gave, JSON; empty if removed |
+//!
+//! The first byte, the length and what the checksum covers are the same in every version, so that damage is not taken for a
+//! newer release.
 
 use super::StoreError;
 
@@ -63,6 +66,13 @@ pub(super) struct Stored {
     pub bytes: Vec<u8>,
 }
 
+impl Stored {
+    /// The same with its key.
+    pub(super) fn as_record<'a>(&'a self, key: &'a str) -> Record<'a> {
+        Record { key, revision: self.revision, kind: self.kind, bytes: &self.bytes }
+    }
+}
+
 impl Record<'_> {
     /// The value for the database.
     pub(super) fn encode(&self) -> Vec<u8> {
@@ -87,14 +97,14 @@ impl Record<'_> {
 pub(super) fn decode(key: &str, value: &[u8]) -> Result<Option<Stored>, StoreError> {
     let Some((head, rest)) = value.split_first_chunk::<HEAD>() else { return Ok(None) };
     let &[version, kind, r0, r1, r2, r3, r4, r5, r6, r7, l0, l1, l2, l3] = head;
-    if version > VERSION {
-        return Err(StoreError::Newer { place: format!("the record {key}"), found: version.into(), known: VERSION.into() });
-    }
     let Some((crc, bytes)) = rest.split_first_chunk::<4>() else { return Ok(None) };
-    let Some(kind) = Kind::from_code(kind) else { return Ok(None) };
     if u32::from_le_bytes([l0, l1, l2, l3]) as usize != bytes.len() || u32::from_le_bytes(*crc) != checksum(key, head, bytes) {
         return Ok(None);
     }
+    if version > VERSION {
+        return Err(StoreError::Newer { place: format!("the record {key}"), found: version.into(), known: VERSION.into() });
+    }
+    let Some(kind) = Kind::from_code(kind) else { return Ok(None) };
     let revision = u64::from_le_bytes([r0, r1, r2, r3, r4, r5, r6, r7]);
     Ok(Some(Stored { revision, kind, bytes: bytes.to_vec() }))
 }
@@ -140,7 +150,7 @@ mod tests {
         for length in 0..value.len() {
             assert_eq!(decode(RECORD.key, &value[..length]).unwrap(), None, "{length} bytes");
         }
-        for at in 1..value.len() {
+        for at in 0..value.len() {
             let mut changed = value.clone();
             changed[at] ^= 0x10;
             assert_eq!(decode(RECORD.key, &changed).unwrap(), None, "byte {at}");
@@ -152,6 +162,10 @@ mod tests {
     fn a_newer_format_is_refused_by_name() {
         let mut value = RECORD.encode();
         value[0] = VERSION + 1;
+        let mut covered = RECORD.key.as_bytes().to_vec();
+        covered.extend(&value[..HEAD]);
+        covered.extend(RECORD.bytes);
+        value[HEAD..HEAD + 4].copy_from_slice(&crc32fast::hash(&covered).to_le_bytes());
         let refusal = decode(RECORD.key, &value).unwrap_err();
         assert!(matches!(refusal, StoreError::Newer { found: 2, known: 1, .. }));
         assert!(refusal.to_string().contains("call/EL_DR001_7"));

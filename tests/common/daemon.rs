@@ -22,7 +22,7 @@ use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
-use gladhand::api::client;
+use gladhand::api::client::{self, ClientError};
 use gladhand::config::roster::Roster;
 use gladhand::core::control::Answer;
 use gladhand::core::zone::Zone;
@@ -38,6 +38,9 @@ use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 /// Nothing here takes as long on a machine that does anything at all.
 pub const PATIENCE: Duration = Duration::from_secs(30);
+
+/// What is tested.
+const PROGRAM: &str = env!("CARGO_BIN_EXE_gladhand");
 
 pub const HEALTH: &str = "te/device/main/service/gladhand/status/health";
 pub const REQUEST: &str = "gladhand/calls/request";
@@ -124,9 +127,20 @@ impl Gateway {
 
     /// Starts the daemon.
     pub fn spawn(&mut self) {
+        let command = self.command();
+        self.spawn_as(command);
+    }
+
+    /// Starts the daemon by a command that is given the daemon's as its last arguments, and leaves none behind when it is killed.
+    pub fn spawn_under(&mut self, program: &str, args: &[&str]) {
+        let mut command = self.command_of(program);
+        command.args(args).arg(PROGRAM).arg("--config").arg(self.path("gladhand.toml"));
+        self.spawn_as(command);
+    }
+
+    fn spawn_as(&mut self, mut command: Command) {
         assert!(self.child.is_none(), "it runs already");
         let log = File::options().create(true).append(true).open(self.path("log")).unwrap();
-        let mut command = self.command();
         command.arg("run").stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log);
         if self.key {
             command.env("ELEVENLABS_API_KEY", standin::KEY);
@@ -151,6 +165,18 @@ impl Gateway {
     /// SIGTERM. Returns how it ended, and after how long.
     pub async fn stop(&mut self) -> (ExitStatus, Duration) {
         self.signal("TERM").await;
+        self.ends().await
+    }
+
+    /// As [`Self::stop`], for one that was started by [`Self::spawn_under`] as the child of what is waited for.
+    pub async fn stop_under(&mut self) -> (ExitStatus, Duration) {
+        let pid = self.pid();
+        let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap();
+        send("TERM", children.trim()).await;
+        self.ends().await
+    }
+
+    async fn ends(&mut self) -> (ExitStatus, Duration) {
         let asked = Instant::now();
         let mut child = self.child.take().expect("the daemon runs");
         let status = timeout(PATIENCE, child.wait()).await.expect("the daemon ends on SIGTERM").unwrap();
@@ -158,8 +184,7 @@ impl Gateway {
     }
 
     pub async fn signal(&self, name: &str) {
-        let words = format!("kill -{name} {}", self.pid());
-        assert!(Command::new("sh").arg("-c").arg(words).status().await.unwrap().success());
+        send(name, &self.pid().to_string()).await;
     }
 
     /// SIGTERM, and a new start.
@@ -208,9 +233,14 @@ impl Gateway {
 
     /// One exchange on the control socket.
     pub async fn ask(&self, method: &'static str, path: &str, body: &str) -> Answer {
+        self.try_ask(method, path, body).await.unwrap()
+    }
+
+    /// The same, with a daemon that may not be there yet, or no longer.
+    pub async fn try_ask(&self, method: &'static str, path: &str, body: &str) -> Result<Answer, ClientError> {
         let (socket, path, body) = (self.path("gladhand.sock"), path.to_owned(), body.to_owned());
         let ask = move || client::ask(&socket, method, &path, body.as_bytes(), PATIENCE);
-        tokio::task::spawn_blocking(ask).await.unwrap().unwrap()
+        tokio::task::spawn_blocking(ask).await.unwrap()
     }
 
     /// Publishes all fixes of the recording as fast as the broker takes them.
@@ -234,8 +264,14 @@ impl Gateway {
     }
 
     fn command(&self) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_gladhand"));
-        command.arg("--config").arg(self.path("gladhand.toml")).kill_on_drop(true);
+        let mut command = self.command_of(PROGRAM);
+        command.arg("--config").arg(self.path("gladhand.toml"));
+        command
+    }
+
+    fn command_of(&self, program: &str) -> Command {
+        let mut command = Command::new(program);
+        command.kill_on_drop(true);
         command.env_remove("ELEVENLABS_API_KEY").env_remove("CREDENTIALS_DIRECTORY").env_remove("NOTIFY_SOCKET");
         command
     }
@@ -247,6 +283,11 @@ impl Drop for Gateway {
             eprintln!("the daemon said:\n{}", self.log());
         }
     }
+}
+
+async fn send(signal: &str, pid: &str) {
+    let words = format!("kill -{signal} {pid}");
+    assert!(Command::new("sh").arg("-c").arg(words).status().await.unwrap().success());
 }
 
 fn gather(dir: &Path, found: &mut Vec<(PathBuf, Vec<u8>)>) {

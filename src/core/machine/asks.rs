@@ -10,8 +10,10 @@ use crate::core::id::CallSid;
 use crate::core::time::Now;
 
 impl Machine {
-    pub(super) fn ask(&mut self, id: u64, ask: Ask, now: Now) {
-        let answer = match ask {
+    /// The answer to a question; `None` to an order.
+    #[must_use]
+    pub fn look(&self, ask: &Ask, now: Now) -> Option<Answer> {
+        Some(match ask {
             Ask::Health => Answer::ok(json!(self.health(now))),
             Ask::Calls { all } => {
                 let calls: Vec<Value> = self
@@ -19,25 +21,14 @@ impl Machine {
                     .list()
                     .into_iter()
                     .rev()
-                    .filter(|call| all || !call.state.is_final())
+                    .filter(|call| *all || !call.state.is_final())
                     .map(|call| call.listing(now.wall))
                     .collect();
                 Answer::ok(json!({ "calls": calls }))
             }
-            Ask::Call(call_sid) => match self.queue.get(&call_sid) {
+            Ask::Call(call_sid) => match self.queue.get(call_sid) {
                 Some(call) => Answer::ok(call.listing(now.wall)),
                 None => denied(&Denied::NoSuchCall),
-            },
-            Ask::Cancel(call_sid) => answer(self.queue.cancel(&call_sid, "called off by an operator", now), now),
-            Ask::Retry(call_sid) => answer(self.queue.retry(&call_sid, now), now),
-            Ask::Request { body, wait } => match self.take_request(&body, now) {
-                Ok(call_sid) => {
-                    // Answered when the call has got so far: see `answer_waiters`.
-                    let until = now.mono + wait.unwrap_or_default();
-                    self.waiters.insert(id, Waiter { call_sid, until });
-                    return;
-                }
-                Err(refusal) => Answer::error(refusal.status, &refusal.message),
             },
             Ask::Violations => {
                 let violations: Vec<Value> = self
@@ -55,13 +46,38 @@ impl Machine {
                     .collect();
                 Answer::ok(json!({ "violations": violations }))
             }
+            Ask::Roster => Answer::ok(self.roster()),
+            Ask::Cancel(_) | Ask::Retry(_) | Ask::Request { .. } | Ask::Acknowledge(..) => return None,
+        })
+    }
+
+    pub(super) fn ask(&mut self, id: u64, ask: Ask, now: Now) {
+        let answer = self.look(&ask, now).or_else(|| self.order(id, ask, now));
+        if let Some(answer) = answer {
+            self.effect(Effect::Answer { id, answer });
+        }
+    }
+
+    /// Follows an order. Without an answer, whoever gave it waits for one.
+    fn order(&mut self, id: u64, ask: Ask, now: Now) -> Option<Answer> {
+        match ask {
+            Ask::Cancel(call_sid) => Some(answer(self.queue.cancel(&call_sid, "called off by an operator", now), now)),
+            Ask::Retry(call_sid) => Some(answer(self.queue.retry(&call_sid, now), now)),
+            Ask::Request { body, wait } => match self.take_request(&body, now) {
+                Ok(call_sid) => {
+                    // Answered when the call has got so far: see `answer_waiters`.
+                    let until = now.mono + wait.unwrap_or_default();
+                    self.waiters.insert(id, Waiter { call_sid, until });
+                    None
+                }
+                Err(refusal) => Some(Answer::error(refusal.status, &refusal.message)),
+            },
             Ask::Acknowledge(tractor, said) => {
                 let cancelled = self.acknowledge(tractor.clone(), said, now);
-                Answer::ok(json!({ "tractor": tractor, "calls_cancelled": cancelled }))
+                Some(Answer::ok(json!({ "tractor": tractor, "calls_cancelled": cancelled })))
             }
-            Ask::Roster => Answer::ok(self.roster()),
-        };
-        self.effect(Effect::Answer { id, answer });
+            Ask::Health | Ask::Calls { .. } | Ask::Call(_) | Ask::Violations | Ask::Roster => None,
+        }
     }
 
     /// Answers those who wait for a call that has got as far as they want, or whose patience is over.

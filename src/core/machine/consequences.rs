@@ -174,7 +174,11 @@ impl Machine {
         let Acknowledgement { minutes, by } = said;
         let open: Vec<ViolationId> = self.detector.open().filter(|f| f.tractor == tractor).map(|f| f.violation_id).collect();
         let called_off = self.queue.acknowledge(&tractor, &acknowledged(&by), now);
-        self.snoozed.retain(|_, snooze| snooze.until.is_none_or(|until| now.wall < until));
+        let over = |snooze: &&Snooze| snooze.until.is_some_and(|until| until <= now.wall);
+        for over in self.snoozed.values().filter(over).map(|snooze| snooze.tractor.clone()).collect::<Vec<_>>() {
+            self.snoozed.remove(&over);
+            self.forget(snooze_key(&over));
+        }
         if !open.is_empty() || (minutes.is_some() && self.book.assignment(&tractor).is_some()) {
             let until = minutes.map(|minutes| now.wall + Duration::from_secs(u64::from(minutes) * 60));
             let snooze = Snooze { tractor: tractor.clone(), until, by };
@@ -216,7 +220,7 @@ fn pair_key(tractor: &UnitId, trailer: &UnitId) -> String {
     record::key("pair", &[tractor, trailer])
 }
 
-fn nobody_key(tractor: &UnitId) -> String {
+pub(super) fn nobody_key(tractor: &UnitId) -> String {
     record::key("nobody", &[tractor])
 }
 

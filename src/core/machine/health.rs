@@ -3,7 +3,7 @@
 use core::time::Duration;
 use std::collections::BTreeMap;
 
-use super::{Machine, StoreFound, receive};
+use super::{Machine, StoreFound, Writes, receive};
 use crate::core::calls::{State, Uplink};
 use crate::core::health::{Calls, Health, Mqtt, Status, Telemetry, Violations};
 use crate::core::id::UnitId;
@@ -33,6 +33,8 @@ impl Machine {
         };
         reason(self.queue.uplink() == Uplink::Offline, "uplink_offline");
         reason(!now.trusted, "clock_not_set");
+        reason(self.writes == Writes::Fail, "store_failing");
+        reason(self.writes == Writes::OnReserve, "store_full");
         reason(self.store == StoreFound::Quarantined, "store_quarantined");
         reason(self.store == StoreFound::Repaired, "store_repaired");
         reason(self.queue.is_refused(), "account_refused");
@@ -65,7 +67,13 @@ impl Machine {
             session: self.session,
             reasons,
             uplink: if self.queue.uplink() == Uplink::Ok { "ok" } else { "offline" }.to_owned(),
-            store: if self.store == StoreFound::Quarantined { "quarantined" } else { "ok" }.to_owned(),
+            store: match (self.writes, self.store) {
+                (Writes::Fail, _) => "failing",
+                (Writes::OnReserve, _) => "full",
+                (Writes::Succeed, StoreFound::Quarantined) => "quarantined",
+                (Writes::Succeed, StoreFound::InOrder | StoreFound::Repaired) => "ok",
+            }
+            .to_owned(),
             telemetry: Telemetry {
                 units: seen.units as u64,
                 stale: seen.silent as u64,

@@ -65,7 +65,7 @@ impl Machine {
         let assignment = message::assignment(tractor, payload)?;
         match self.book.assign(assignment, now.wall) {
             Override::Taken(taken) => {
-                self.keep(record::key("override", &[&taken.tractor]), &taken);
+                self.keep(override_key(&taken.tractor), &taken);
                 let (tractor, since) = (taken.tractor, taken.since.unwrap_or(now.wall));
                 self.detector.assign(&tractor, &taken.trailers, since, receive(now));
                 self.owe_what_nobody_heard(now);
@@ -125,6 +125,10 @@ impl Machine {
             self.forget(request_key(&fingerprint));
         }
     }
+}
+
+pub(super) fn override_key(tractor: &UnitId) -> String {
+    record::key("override", &[tractor])
 }
 
 pub(super) fn request_key(fingerprint: &str) -> String {

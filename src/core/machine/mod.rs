@@ -29,11 +29,13 @@ use super::health::{Health, Mqtt};
 use super::id::{CallSid, UnitId, ViolationId};
 use super::outbox::{Announcement, Outbox};
 use super::record::{Change, Entry, Value};
-use super::roster::book::{Book, RosterFile};
+use super::roster::book::{Book, RosterFile, Source};
 use super::separation::{self, Detector, Finding, PairRecord, Receive};
 use super::telemetry::Report;
 use super::time::{Mono, Now, UnixMillis};
 use super::topics::Topics;
+use consequences::{nobody_key, snooze_key};
+use messages::{override_key, request_key};
 
 /// Everything that may be configured.
 #[derive(Clone, Debug)]
@@ -126,11 +128,13 @@ pub enum Input<'a> {
     Account(bool),
     /// What is missing for dialling at all, if anything: a short name (`no_api_key`) and words.
     Ready(Result<(), (&'static str, String)>),
-    /// The store was not in order when it was opened.
+    /// The store was not in order when it was opened: everything is kept once more, for some of it may be gone.
     StoreFound {
         /// It had to be set aside, and was filled again from its second copy; otherwise it was repaired in place.
         quarantined: bool,
     },
+    /// Whether the store takes writes. Nothing follows from it but what health says.
+    StoreWrites(Writes),
     /// Other settings.
     Configure(Box<Settings>),
     /// The process is about to end: what is under way ends, nothing new begins.
@@ -205,6 +209,8 @@ pub struct Machine {
     since: UnixMillis,
     believed: Option<clock::Believed>,
     session: u64,
+    /// When it began, by a clock that was to be trusted.
+    started: Option<UnixMillis>,
     /// Records kept in this session.
     kept: u64,
     detector: Detector,
@@ -217,6 +223,7 @@ pub struct Machine {
     waiters: BTreeMap<u64, Waiter>,
     unready: Option<&'static str>,
     store: StoreFound,
+    writes: Writes,
     link: Mqtt,
     session_lost_at: Option<Mono>,
     /// Filters that the broker refuses; as many as are configured.
@@ -234,7 +241,18 @@ pub struct Machine {
     out: VecDeque<Output>,
 }
 
-/// How the store was found at the start.
+/// Whether the store takes writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Writes {
+    /// It does.
+    Succeed,
+    /// It does, as it has given up its ballast: the disk is full.
+    OnReserve,
+    /// It does not: what happens now is neither announced, nor dialled, nor acknowledged.
+    Fail,
+}
+
+/// How the store was found when it was opened last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum StoreFound {
     InOrder,
@@ -300,12 +318,14 @@ impl Machine {
             since: now.wall,
             believed: None,
             session: 1,
+            started: None,
             kept: 0,
             seen: BTreeMap::new(),
             snoozed: BTreeMap::new(),
             waiters: BTreeMap::new(),
             unready: None,
             store: StoreFound::InOrder,
+            writes: Writes::Succeed,
             link: Mqtt::default(),
             session_lost_at: None,
             deaf_to: BTreeSet::new(),
@@ -342,8 +362,8 @@ impl Machine {
             }
         }
         self.queue.restore(calls, now);
-        let start = Start { session: self.session, at: now.trusted.then_some(now.wall) };
-        self.keep("session".to_owned(), &start);
+        self.started = now.trusted.then_some(now.wall);
+        self.keep_start();
         self.apply_roster(paired, now);
         self.drain(now);
         unread
@@ -400,7 +420,14 @@ impl Machine {
                 self.queue.set_unready(ready.err().map(|(_, words)| words));
             }
             Input::StoreFound { quarantined } => {
-                self.store = if quarantined { StoreFound::Quarantined } else { StoreFound::Repaired }
+                self.store = if quarantined { StoreFound::Quarantined } else { StoreFound::Repaired };
+                self.keep_again();
+                self.health_wanted = true;
+            }
+            Input::StoreWrites(writes) => {
+                self.writes = writes;
+                self.health_wanted = true;
+                return; // it may be said although nothing can be decided
             }
             Input::Stopping => self.queue.stop(),
             Input::Configure(settings) => self.configure(*settings, now),
@@ -434,6 +461,12 @@ impl Machine {
     #[must_use]
     pub const fn session(&self) -> u64 {
         self.session
+    }
+
+    /// As said in [`Input::StoreWrites`].
+    #[must_use]
+    pub const fn writes(&self) -> Writes {
+        self.writes
     }
 
     fn configure(&mut self, settings: Settings, now: Now) {
@@ -485,6 +518,33 @@ impl Machine {
             _ => return None,
         }
         Some(())
+    }
+
+    fn keep_start(&mut self) {
+        self.keep("session".to_owned(), &Start { session: self.session, at: self.started });
+    }
+
+    /// Asks for everything to be kept once more.
+    fn keep_again(&mut self) {
+        self.keep_start();
+        self.detector.keep_again();
+        self.queue.keep_again();
+        self.outbox.keep_again();
+        for (fingerprint, seen) in &self.seen.clone() {
+            self.keep(request_key(fingerprint), seen);
+        }
+        for snooze in self.snoozed.clone().values() {
+            self.keep(snooze_key(&snooze.tractor), snooze);
+        }
+        for nobody in self.nobody_to_call.clone() {
+            self.keep(nobody_key(&nobody.0), &nobody);
+        }
+        for over in self.book.overrides().cloned().collect::<Vec<_>>() {
+            self.keep(override_key(&over.tractor), &over);
+        }
+        if let (zones, Source::Mqtt) = self.book.zones() {
+            self.keep("zones".to_owned(), &zones.to_vec());
+        }
     }
 
     /// Asks for a record to be kept. Records hold strings and numbers only; they always serialise.

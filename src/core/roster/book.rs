@@ -71,6 +71,11 @@ impl Book {
         self.overrides.insert(assignment.tractor.clone(), assignment);
     }
 
+    /// All overrides, as they are kept.
+    pub fn overrides(&self) -> impl Iterator<Item = &Assignment> {
+        self.overrides.values()
+    }
+
     /// Takes back, or takes over, the zones that came over MQTT; `None` returns to those of the file.
     pub fn set_zones(&mut self, zones: Option<Vec<Zone>>) {
         self.zones = zones;

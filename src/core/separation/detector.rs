@@ -234,6 +234,16 @@ impl Detector {
         })
     }
 
+    /// Puts out what is to be kept of every pair once more.
+    pub fn keep_again(&mut self) {
+        for pair in self.pairs.iter_mut() {
+            if let (Some(tractor), Some(trailer)) = (self.units.get(pair.tractor), self.units.get(pair.trailer)) {
+                pair.keep_again();
+                self.events.extend(pair.take_record(tractor, trailer).map(Event::Keep));
+            }
+        }
+    }
+
     /// When an open violation was last seen to be one, in event time.
     #[must_use]
     pub fn newest_evidence(&self, violation_id: &ViolationId) -> Option<UnixMillis> {

@@ -293,6 +293,11 @@ impl Pair {
         self.away_since = self.away_since.filter(|a| *a <= limit);
     }
 
+    /// The record is wanted although nothing has changed.
+    pub const fn keep_again(&mut self) {
+        self.changed = true;
+    }
+
     /// The record, if what it holds has changed in a way that matters.
     pub fn take_record(&mut self, tractor: &Unit, trailer: &Unit) -> Option<Box<PairRecord>> {
         core::mem::take(&mut self.changed).then(|| {

@@ -77,11 +77,13 @@ impl Queue {
 
     pub(super) fn keep(&mut self, mut call: Call, now: Now) {
         call.revision = call.revision.max(self.calls.get(&call.call_sid).map_or(0, |c| c.revision)).saturating_add(1);
-        // A call holds strings and numbers only; that always serialises.
-        let bytes = serde_json::to_vec(&call).unwrap_or_default();
-        let value = Value { revision: call.revision, bytes, precious: !is_over(&call) };
-        self.out.push_back(QueueOutput::Keep(Change { key: Call::key(&call.call_sid), value: Some(value) }));
+        self.out.push_back(kept(&call));
         self.file(call, now);
+    }
+
+    /// Asks for every call to be kept once more.
+    pub fn keep_again(&mut self) {
+        self.out.extend(self.calls.values().map(kept));
     }
 
     /// Puts a call into the tables that its state belongs to, and out of all others.
@@ -175,6 +177,13 @@ impl Queue {
     pub(super) fn expiry(&self, call: &Call) -> Option<UnixMillis> {
         (call.dated && call.state.is_waiting() && call.expires).then(|| call.evidence + self.settings.max_age)
     }
+}
+
+fn kept(call: &Call) -> QueueOutput {
+    // A call holds strings and numbers only; that always serialises.
+    let bytes = serde_json::to_vec(call).unwrap_or_default();
+    let value = Value { revision: call.revision, bytes, precious: !is_over(call) };
+    QueueOutput::Keep(Change { key: Call::key(&call.call_sid), value: Some(value) })
 }
 
 /// Whether it is done with: ended, and if it was the last resort and reached nobody, acknowledged.
