@@ -36,12 +36,12 @@ docs: deps ## the documentation builds without a warning
 ci: lint docs test ## what must hold for every change
 
 nightly: deps sdk ## the same at length: 100,000 histories, every scenario over 200 seeds, 500 kills, 50,000 calls; 300 power cuts if there is the kit
-	GLADHAND_HISTORIES=100000 GLADHAND_SEEDS=200 GLADHAND_KILLS=500 GLADHAND_LIVES=50000 tests/summary $(CARGO) test --locked --release --no-fail-fast
+	GLADHAND_HISTORIES=100000 GLADHAND_SEEDS=200 GLADHAND_KILLS=500 GLADHAND_LIVES=50000 tests/summary $(CARGO) test --locked --profile long --no-fail-fast
 	@if test -n "$$GLADHAND_POWERCUT"; then GLADHAND_CUTS=300 $(MAKE) powercut; \
 		else echo "no power cuts: GLADHAND_POWERCUT does not name the directory of the kit"; fi
 
 powercut: deps ## the daemon under 3,000 power cuts for each model of a disk, 1,800 during recovery, 600 damages
-	nice $(CARGO) test --locked --release --test store_power_cuts -- --ignored --nocapture no_cut
+	nice $(CARGO) test --locked --profile long --test store_power_cuts -- --ignored --nocapture no_cut
 
 bench: deps ## decode, decide and store, in figures
 	$(CARGO) bench --locked
