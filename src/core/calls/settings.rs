@@ -41,8 +41,10 @@ pub struct Settings {
     /// Whether what was said in a call, and the vendor's summary of it, are kept with the call.
     pub transcripts: bool,
     /// When drivers are not called.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub quiet_hours: Vec<QuietHours>,
     /// What drivers are told about a violation, where the fleet has its own words.
+    #[serde(skip_serializing_if = "Templates::is_empty")]
     pub prompt: Templates,
 }
 
