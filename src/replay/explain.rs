@@ -6,7 +6,7 @@ use core::time::Duration;
 use super::watch::Trail;
 use super::{clock, lasting, metres};
 use crate::core::geo::Metres;
-use crate::core::separation::{self, Comparison, Finding, FindingEvent, Settings, ViolationKind};
+use crate::core::separation::{self, Comparison, Finding, FindingEvent, Settings, Verdict, ViolationKind};
 use crate::core::time::UnixMillis;
 use crate::formats::iso8601;
 
@@ -65,7 +65,7 @@ fn apart(text: &mut String, finding: &Finding, trail: &Trail, settings: &Setting
     let so_far = || trail.comparisons.range(..=finding.at).map(|(_, c)| c);
     let never_joined = finding.kind == Some(ViolationKind::LeftWithoutTrailer);
     let near = Metres(separation::NEAR_M);
-    let last = so_far().rev().find(|c| c.together || (never_joined && c.distance <= near));
+    let last = so_far().rev().find(|c| c.verdict == Verdict::Together || (never_joined && c.distance <= near));
     if let Some(last) = last {
         let (what, reach) = if never_joined {
             ("near its trailer", near)
@@ -121,7 +121,7 @@ fn apart(text: &mut String, finding: &Finding, trail: &Trail, settings: &Setting
 fn together(text: &mut String, finding: &Finding, trail: &Trail, settings: &Settings) {
     let so_far = || trail.comparisons.range(..=finding.at).map(|(_, c)| c).rev();
     let last_apart = so_far().find(|c| c.clear >= settings.apart_m).map_or(UnixMillis(i64::MIN), |c| c.at);
-    let row: Vec<&Comparison> = so_far().take_while(|c| c.at > last_apart).filter(|c| c.together).collect();
+    let row: Vec<&Comparison> = so_far().take_while(|c| c.at > last_apart).filter(|c| c.verdict == Verdict::Together).collect();
     if let (Some(newest), Some(first)) = (row.first(), row.last()) {
         let _ = writeln!(
             text,

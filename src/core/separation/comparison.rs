@@ -24,8 +24,21 @@ pub struct Comparison {
     pub clear: Metres,
     /// False against a tractor that is only taken to be parked where it was last heard.
     pub bracketed: bool,
+    /// What the rules make of it.
+    pub verdict: Verdict,
+}
+
+/// See [`Comparison::verdict`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
     /// Where one rig would be.
-    pub together: bool,
+    Together,
+    /// Neither this nor that, or too uncertain to say.
+    Unclear,
+    /// Surely apart by the distance the usual rule asks for.
+    Apart,
+    /// Apart, but a wrong clock explains it: taken out of the evidence.
+    Vetoed,
 }
 
 /// All comparisons that a fix of one side at a time decides, as they stand now, oldest first: its own, and those at the other
@@ -48,7 +61,27 @@ pub(super) fn around<'a>(
     let times = others.map(move |f| (side.other(), f)).chain(own.get(at).map(move |f| (side, f)));
     times.filter_map(move |(side, fix)| {
         let sample = Sample::at_fix(side, fix, tractor, trailer, limits)?;
-        Some(Comparison {
+        let verdict = if sample.is_together(limits) {
+            Verdict::Together
+        } else if sample.clear >= limits.apart_m {
+            Verdict::Apart
+        } else {
+            Verdict::Unclear
+        };
+        Some(Comparison::new(&sample, verdict))
+    })
+}
+
+/// The comparison of a time that was taken out of the evidence.
+pub(super) fn vetoed(at: UnixMillis, tractor: &Unit, trailer: &Unit, limits: &Limits) -> Option<Comparison> {
+    let of_trailer = trailer.history.get(at).map(|fix| (Side::Trailer, fix));
+    let (side, fix) = of_trailer.or_else(|| Some((Side::Tractor, tractor.history.get(at)?)))?;
+    Some(Comparison::new(&Sample::at_fix(side, fix, tractor, trailer, limits)?, Verdict::Vetoed))
+}
+
+impl Comparison {
+    fn new(sample: &Sample, verdict: Verdict) -> Self {
+        Self {
             at: sample.at,
             tractor: sample.tractor,
             trailer: sample.trailer,
@@ -56,7 +89,7 @@ pub(super) fn around<'a>(
             uncertainty: Metres(sample.uncertainty),
             clear: Metres(sample.clear),
             bracketed: sample.bracketed,
-            together: sample.is_together(limits),
-        })
-    })
+            verdict,
+        }
+    }
 }

@@ -32,6 +32,8 @@ pub struct Detector {
     trusted: Option<bool>,
     /// No pair needs [`Detector::advance`] before this.
     due: Option<UnixMillis>,
+    /// What the last input took out of the evidence because a wrong clock explains it: pair and event time.
+    vetoed: Vec<(u32, UnixMillis)>,
 }
 
 #[derive(Debug, Default)]
@@ -58,6 +60,7 @@ impl Detector {
             counts: Counts::default(),
             trusted: None,
             due: None,
+            vetoed: Vec::new(),
         }
     }
 
@@ -241,7 +244,8 @@ impl Detector {
         })
     }
 
-    /// What a fix of one unit shows of its pairs, as it stands now. Nothing is decided by asking.
+    /// What a fix of one unit shows of its pairs, as it stands now, and then the earlier comparisons that the last input
+    /// made [`Vetoed`](comparison::Verdict::Vetoed). Nothing is decided by asking.
     pub fn comparisons(&self, unit: &UnitId, at: UnixMillis, each: &mut dyn FnMut(&UnitId, &UnitId, Comparison)) {
         let Some((slot, unit)) = self.names.get(unit).and_then(|slot| Some((*slot, self.units.get(*slot)?))) else { return };
         for pair in unit.pairs.iter().filter_map(|pair| self.pairs.get(*pair)) {
@@ -250,6 +254,13 @@ impl Detector {
             comparison::around(side, at, tractor, trailer, &self.limits)
                 .filter(|c| c.at >= pair.state.since && pair.state.ended.is_none_or(|end| c.at <= end))
                 .for_each(|c| each(&tractor.id, &trailer.id, c));
+        }
+        for (pair, at) in self.vetoed.iter().filter(|(slot, _)| unit.pairs.contains(slot)) {
+            let Some(pair) = self.pairs.get(*pair) else { continue };
+            let (Some(tractor), Some(trailer)) = (self.units.get(pair.tractor), self.units.get(pair.trailer)) else { continue };
+            if let Some(c) = comparison::vetoed(*at, tractor, trailer, &self.limits) {
+                each(&tractor.id, &trailer.id, c);
+            }
         }
     }
 
@@ -293,6 +304,7 @@ impl Detector {
         if let Some(unit) = self.units.get_mut(trailer_slot).filter(|_| !explained.is_empty()) {
             explained.iter().for_each(|at| unit.veto(*at));
         }
+        self.vetoed.extend(explained.iter().map(|at| (slot, *at)));
         if let Some(at) = suspect_at.filter(|at| *at > message.now.at) {
             self.wake(at);
         }
@@ -300,6 +312,7 @@ impl Detector {
 
     /// The first receive time that can be believed: what had to wait for it goes on, and what cannot be is forgotten.
     fn notice_trust(&mut self, now: Receive) {
+        self.vetoed.clear();
         let before = self.trusted.replace(now.trusted);
         if before != Some(false) || !now.trusted {
             return;

@@ -33,7 +33,7 @@ pub mod settings;
 mod unit;
 
 pub use acceptance::Refusal;
-pub use comparison::Comparison;
+pub use comparison::{Comparison, Verdict};
 pub use detector::Detector;
 pub use finding::{DecidedBy, Finding, FindingEvent, ViolationKind};
 pub use observations::{NAMED, Observations, Refused};
