@@ -1,6 +1,16 @@
 //! Every scenario of simulated rigs through the whole core: out of order by up to a minute, with messages that come twice,
-//! and split by restarts at any point after which only what was kept is left, the same is found as in the plain stream.
+//! and split by restarts at any point after which only what was kept is left (and the broker repeats up to 20 messages), the
+//! same is found as in the plain stream: event, kind, tractor, trailer, and the how-manieth episode of the two it is.
 //! `GLADHAND_SEEDS` sets how many seeds (2), `GLADHAND_SCENARIO` runs one scenario by name.
+//!
+//! What is acknowledged and caused nothing is gone with the process, and nothing is written for it. Hence:
+//! - A finding may come one report of its trailer later for each restart in the ten minutes before it, and later than that
+//!   when its tractor has reported only once meanwhile: one that sleeps is known to be parked by its second report.
+//! - The name of an episode tells its first evidence, which may be another after a restart or in another order. A name that
+//!   was announced stays.
+//! - A clock that is minutes slow is known by a lag that is steady within 15 s; deliveries that differ by a minute hide it,
+//!   and a restart interrupts the ten reports that show it. Until then `trailer_moving_alone` may be found of that unit.
+
 #![expect(clippy::expect_used, reason = "a test fails by panicking")]
 
 use std::collections::BTreeMap;
@@ -16,7 +26,7 @@ use gladhand::core::separation::{Finding, FindingEvent, ViolationKind};
 use gladhand::core::time::{Mono, Now, UnixMillis};
 use gladhand::core::topics::Topics;
 use gladhand::formats::{Decoder, Format};
-use gladhand::rigs::{Case, Item, Kind, Rng, Scenario, Stream, scenarios};
+use gladhand::rigs::{Case, Health, Item, Kind, Rng, Scenario, Stream, scenarios};
 
 /// Messages that a broker has sent and not seen acknowledged come again after a restart.
 const WINDOW: usize = 20;
@@ -62,7 +72,11 @@ fn judge(scenario: &Scenario, seeds: u64) -> Tally {
         let mut check = |what: &str, stream: &Stream, later: f64| {
             tally.streams += 1;
             tally.restarts += stream.iter().filter(|item| item.kind == Kind::Restart).count();
-            for difference in compare(&plain, &run(&case, stream), stream, later) {
+            let mut other = run(&case, stream);
+            if matches!(case.expectation.health, Some(Health::ClockSuspect(_))) && what != "repeated" {
+                other.retain(|f| f.kind != Some(ViolationKind::TrailerMovingAlone));
+            }
+            for difference in compare(&plain, &other, stream, later) {
                 let _ = writeln!(tally.differences, "{} {} seed {seed}, {what}: {difference}", scenario.number, scenario.name);
             }
         };
@@ -157,15 +171,26 @@ fn compare(plain: &[Finding], other: &[Finding], stream: &Stream, later: f64) ->
         };
         let (_, same) = rest.remove(same);
         let from = UnixMillis(expected.received.0 + (later * 1000.0) as i64);
-        let reports = stream.iter().filter(|item| item.received > from && item.received < same.received);
-        let of_trailer = reports.filter(|item| matches!(&item.kind, Kind::Report(r) if r.unit == same.trailer)).count();
-        if of_trailer > 1 {
+        let meanwhile = || stream.iter().filter(|item| item.received > from && item.received < same.received);
+        let dwell = UnixMillis(expected.received.0 - DWELL_MS)..same.received;
+        let restarts = stream.iter().filter(|item| item.kind == Kind::Restart && dwell.contains(&item.received)).count();
+        let reports = |unit: &UnitId| meanwhile().filter(|item| is_from(item, unit, expected.at)).count();
+        let (of_trailer, of_tractor) = (reports(&same.trailer), reports(&same.tractor));
+        if of_trailer > restarts.max(1) && of_tractor > 1 {
             let delay = same.received.secs_since(expected.received);
             differences.push(format!("{delay:.0} s, {of_trailer} trailer reports later: {}", line(expected)));
         }
     }
     differences.extend(rest.into_iter().map(|(_, f)| format!("too much {}", line(f))));
     differences
+}
+
+/// What one restart may cost a finding, it may cost if it happened this long before: ten minutes, a long dwell.
+const DWELL_MS: i64 = 600_000;
+
+/// Whether it is a report of a unit that tells of times after one.
+fn is_from(item: &Item, unit: &UnitId, after: UnixMillis) -> bool {
+    matches!(&item.kind, Kind::Report(report) if report.unit == *unit && report.at > after)
 }
 
 type Key<'a> = (FindingEvent, Option<ViolationKind>, &'a UnitId, &'a UnitId, usize);
@@ -226,7 +251,7 @@ impl Daemon {
     fn new(case: &Case, wall: UnixMillis) -> Self {
         let trailers = case.stream.iter().filter_map(|item| match &item.kind {
             Kind::Trailer(traits) => Some(traits.clone()),
-            _ => None,
+            Kind::Report(_) | Kind::Traccar(_) | Kind::Assignment(_) | Kind::Zones(_) | Kind::Restart | Kind::Uplink(_) => None,
         });
         let settings = Settings {
             gateway: "yard-7".to_owned(),

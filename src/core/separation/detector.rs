@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use super::acceptance::Refusal;
 use super::comparison::{self, Comparison};
 use super::finding::{DecidedBy, Finding, FindingEvent};
 use super::limits::Limits;
@@ -85,21 +86,29 @@ impl Detector {
     /// Takes back a pair from the store, before anything else is put in. A restored pair whose tractor has no assignment any
     /// more needs an [`assign`](Self::assign) without trailers.
     pub fn restore(&mut self, record: PairRecord, now: Receive) {
-        let PairRecord { tractor, trailer, state, tractor_fixes, trailer_fixes } = record;
+        let PairRecord { tractor, trailer, state, tractor_fixes, trailer_fixes, tractor_clock, trailer_clock } = record;
         if self.pair_of(&tractor, &trailer).is_some() {
             return;
         }
         // How long it was silent before is not known; whether it is now will show.
         let (tractor, trailer) = (self.unit(&tractor, now.at), self.unit(&trailer, now.at));
-        for (slot, fixes) in [(tractor, tractor_fixes.as_slice()), (trailer, trailer_fixes.as_slice())] {
+        let sides = [(tractor, tractor_fixes.as_slice(), tractor_clock), (trailer, trailer_fixes.as_slice(), trailer_clock)];
+        for (slot, fixes, clock) in sides {
             if let Some(unit) = self.units.get_mut(slot) {
                 for fix in fixes {
                     unit.history.insert(*fix);
                 }
+                if let Some(clock) = clock {
+                    unit.restore_clock(clock);
+                }
             }
         }
         let ended = state.ended;
-        self.add_pair(Pair::restored(tractor, trailer, state));
+        let mut pair = Pair::restored(tractor, trailer, state);
+        if let (Some(tractor), Some(trailer)) = (self.units.get(tractor), self.units.get(trailer)) {
+            pair.note_kept(tractor, trailer);
+        }
+        self.add_pair(pair);
         if let Some(end) = ended {
             self.wake(self.expiry(end));
         }
@@ -152,10 +161,12 @@ impl Detector {
         unit.hear(now);
         let coupled = report.coupling.as_ref().and_then(|c| note_coupling(unit, c, report.at, now));
         let was_off = unit.intake.clock_is_off();
+        let mut is_stale = false;
         let admitted = match report.position.map(|p| unit.intake.admit(report, p, &mut unit.history, now)) {
             Some(Ok(admitted)) => admitted,
             Some(Err(why)) => {
                 self.counts.refused.count(why);
+                is_stale = why == Refusal::Stale;
                 Default::default()
             }
             None => Default::default(),
@@ -170,7 +181,7 @@ impl Detector {
         if is_off || retimed {
             unit.suspect_clock(now.at);
         }
-        if admitted.times.is_empty() && coupled.is_none() {
+        if admitted.times.is_empty() && coupled.is_none() && !is_stale {
             return;
         }
         for nth in 0.. {
@@ -182,9 +193,15 @@ impl Detector {
                 .as_ref()
                 .filter(|(_, tractor)| side == Side::Trailer && self.units.get(pair.tractor).is_some_and(|u| u.id == **tractor));
             self.with_pair(pair_slot, message, |pair, scene, out| {
+                if is_off != was_off {
+                    pair.keep();
+                }
                 if is_off && !was_off {
                     // What was gathered with a wrong clock is no evidence.
                     pair.forget_evidence();
+                }
+                if is_stale {
+                    pair.keep_stale(scene);
                 }
                 if let Some(stale) = admitted.withdrawn {
                     pair.withdraw(stale);

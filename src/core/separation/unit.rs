@@ -4,6 +4,7 @@ use super::Receive;
 use super::acceptance::Intake;
 use super::history::History;
 use super::limits::millis;
+use super::record::WrongClock;
 use crate::core::id::UnitId;
 use crate::core::roster::TrailerTraits;
 use crate::core::telemetry::CouplingState;
@@ -78,6 +79,11 @@ impl Unit {
         self.is_late = now.trusted && self.history.newest().is_some_and(|newest| now.at.millis_since(newest.at()) > LATE_MS);
     }
 
+    /// Whether what it sent while nobody could hear it is arriving, out of order perhaps.
+    pub fn is_draining(&self, now: UnixMillis) -> bool {
+        self.is_late && now.millis_since(self.heard) <= LATE_MS
+    }
+
     /// How long it may be silent before that means something.
     pub fn silence_ms(&self, default_interval_ms: i64) -> i64 {
         SILENT_MS.max(self.interval_ms.unwrap_or(default_interval_ms).saturating_mul(SILENT_INTERVALS))
@@ -106,6 +112,17 @@ impl Unit {
         self.suspect_since = Some(at);
     }
 
+    /// What has to be known of its clock after a restart.
+    pub fn wrong_clock(&self) -> Option<WrongClock> {
+        let is_wrong = self.intake.clock_is_off() || self.is_clock_suspect();
+        is_wrong.then(|| WrongClock { lag: self.intake.lag.clone(), suspect_since: self.suspect_since })
+    }
+
+    pub fn restore_clock(&mut self, clock: WrongClock) {
+        self.intake.lag = clock.lag;
+        self.suspect_since = clock.suspect_since;
+    }
+
     pub fn is_clock_suspect(&self) -> bool {
         let newest = self.history.newest().map(|f| f.at());
         self.suspect_since.is_some_and(|since| newest.is_none_or(|n| n.millis_since(since) <= SUSPECT_MS))
@@ -119,7 +136,7 @@ mod tests {
     #[test]
     fn twenty_thousand_units_fit_a_gateway() {
         assert!(size_of::<Unit>() <= 2_304, "{}", size_of::<Unit>());
-        assert!(size_of::<super::super::pair::Pair>() <= 704, "{}", size_of::<super::super::pair::Pair>());
+        assert!(size_of::<super::super::pair::Pair>() <= 736, "{}", size_of::<super::super::pair::Pair>());
     }
 
     #[test]
