@@ -13,6 +13,7 @@ impl Machine {
     pub(super) fn ask(&mut self, id: u64, ask: Ask, now: Now) {
         let answer = match ask {
             Ask::Health => Answer::ok(json!(self.health(now))),
+            Ask::Units => Answer::ok(self.units(now)),
             Ask::Calls { all } => {
                 let calls: Vec<Value> = self
                     .queue

@@ -6,7 +6,7 @@ use super::acceptance::Refusal;
 use super::comparison::{self, Comparison};
 use super::finding::{DecidedBy, Finding, FindingEvent};
 use super::limits::Limits;
-use super::observations::{Observations, Refused};
+use super::observations::{Observations, Refused, UnitView};
 use super::pair::{Message, Pair, Scene, finding};
 use super::record::{PairRecord, Phase};
 use super::sample::Side;
@@ -163,9 +163,13 @@ impl Detector {
         let was_off = unit.intake.clock_is_off();
         let mut is_stale = false;
         let admitted = match report.position.map(|p| unit.intake.admit(report, p, &mut unit.history, now)) {
-            Some(Ok(admitted)) => admitted,
+            Some(Ok(admitted)) => {
+                unit.note_position(None);
+                admitted
+            }
             Some(Err(why)) => {
                 self.counts.refused.count(why);
+                unit.note_position(Some(why));
                 is_stale = why == Refusal::Stale;
                 Default::default()
             }
@@ -302,8 +306,50 @@ impl Detector {
                 seen.clock_suspect += 1;
                 let _ = seen.clock_suspect_units.push(unit.id.clone());
             }
+            if unit.is_stale() {
+                seen.stale += 1;
+                let _ = seen.stale_units.push(unit.id.clone());
+            }
         }
         seen
+    }
+
+    /// The units of which most positions were refused, at most `most` of them; none of which none was.
+    #[must_use]
+    pub fn most_refused(&self, most: usize, now: Receive) -> Vec<UnitView> {
+        let refused = self.units.iter().map(|unit| (unit.refusals(), unit)).filter(|(refusals, _)| *refusals > 0);
+        let mut worst: Vec<(u32, &Unit)> = refused.map(|(refusals, unit)| (refusals, &**unit)).collect();
+        worst.sort_unstable_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.id.cmp(&b.1.id)));
+        worst.into_iter().take(most).map(|(_, unit)| self.view(unit, now)).collect()
+    }
+
+    /// At most `most` units, those first of which something is wrong, then those of which most positions were refused; and
+    /// how many more there are.
+    #[must_use]
+    pub fn worst_first(&self, most: usize, now: Receive) -> (Vec<UnitView>, usize) {
+        let faults = |unit: &Unit| {
+            let silent = unit.is_silent(now.at, self.limits.trailer_interval_ms);
+            [silent, unit.is_clock_suspect(), unit.is_stale()].into_iter().filter(|wrong| *wrong).count()
+        };
+        let mut all: Vec<_> = self.units.iter().map(|unit| ((faults(unit), unit.refusals()), &**unit)).collect();
+        all.sort_unstable_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.id.cmp(&b.1.id)));
+        let more = all.len().saturating_sub(most);
+        (all.into_iter().take(most).map(|(_, unit)| self.view(unit, now)).collect(), more)
+    }
+
+    fn view(&self, unit: &Unit, now: Receive) -> UnitView {
+        let others = unit.pairs.iter().filter_map(|slot| self.pairs.get(*slot)).flat_map(|pair| [pair.tractor, pair.trailer]);
+        let with = others.filter_map(|slot| self.units.get(slot)).map(|u| &u.id).filter(|id| **id != unit.id).cloned();
+        UnitView {
+            unit: unit.id.clone(),
+            with: with.collect(),
+            heard: unit.heard(),
+            fix: unit.history.newest().map(|f| f.at()),
+            refused: Refused::from_counts(unit.refused),
+            is_silent: unit.is_silent(now.at, self.limits.trailer_interval_ms),
+            is_clock_suspect: unit.is_clock_suspect(),
+            is_stale: unit.is_stale(),
+        }
     }
 
     /// Lets a pair look at a message, and hands out what came of it: first what to keep, then what was found.
