@@ -11,7 +11,7 @@
 //! - A clock that is minutes slow is known by a lag that is steady within 15 s; deliveries that differ by a minute hide it,
 //!   and a restart interrupts the ten reports that show it. Until then `trailer_moving_alone` may be found of that unit.
 
-#![expect(clippy::expect_used, reason = "a test fails by panicking")]
+#![expect(clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -305,7 +305,10 @@ impl Daemon {
             bytes: bytes.clone(),
         };
         let entries: Vec<Entry> = self.kept.iter().map(entry).collect();
-        assert_eq!(self.machine.restore(&entries, self.now), Vec::<String>::new(), "all that was kept can be read");
+        for key in self.machine.restore(&entries, self.now) {
+            let kept = self.kept.get(&key).map(|(_, bytes)| String::from_utf8_lossy(bytes));
+            panic!("{key} cannot be read: {kept:?}");
+        }
         self.perform();
     }
 

@@ -144,7 +144,7 @@ impl Intake {
             return Err(Refusal::Duplicate);
         }
         if now.trusted {
-            self.lag.note(report.at, now.at.millis_since(report.at));
+            self.lag.note(at, now.at.millis_since(report.at));
         }
         let (at, clock_s) = self.time(report.at, now)?;
         let fix = as_sent.with_time(at, clock_s);

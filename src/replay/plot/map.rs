@@ -12,6 +12,8 @@ use crate::replay::watch::Trail;
 const BORDER: f64 = 22.0;
 /// The map shows at least this much, in metres: receivers of a parked rig wander.
 const LEAST_M: f64 = 200.0;
+/// Half of a long name, in pixels.
+const NAME: f64 = 60.0;
 /// Points nearer to the last one are not drawn, in pixels.
 const NEAR: f64 = 0.8;
 
@@ -81,7 +83,7 @@ pub(super) fn draw(svg: &mut String, area: Area, trail: &Trail, zones: &[Zone]) 
     scale_bar(svg, area, scale);
 }
 
-/// A zone that reaches the map, with its name where there is room.
+/// A zone that reaches the map, with its name.
 fn draw_zone(svg: &mut String, area: Area, zone: &Zone, scale: f64, place: impl Fn(Position) -> (f64, f64)) {
     let (outline, (west, east), (north, south)) = match &zone.shape {
         Shape::Circle { center, radius } => {
@@ -103,8 +105,16 @@ fn draw_zone(svg: &mut String, area: Area, zone: &Zone, scale: f64, place: impl 
         return;
     }
     let _ = writeln!(svg, "{outline}");
-    let (x, y) = ((left + right) / 2.0, (top + 14.0).min(area.bottom() - 6.0));
-    let _ = writeln!(svg, r#"<text class="zone-name middle" x="{x:.1}" y="{y:.1}">{}</text>"#, escaped(&zone.name));
+    // Under the zone, or within one that reaches below the map; where an edge is near, away from it.
+    let (x, y) = ((left + right) / 2.0, (bottom + 13.0).min(area.bottom() - 6.0));
+    let (side, x) = if x < area.left + NAME {
+        ("", left.max(area.left + 5.0))
+    } else if x > area.right() - NAME {
+        (" end", right.min(area.right() - 5.0))
+    } else {
+        (" middle", x)
+    };
+    let _ = writeln!(svg, r#"<text class="zone-name{side}" x="{x:.1}" y="{y:.1}">{}</text>"#, escaped(&zone.name));
 }
 
 /// A round length of about a quarter of the map, under it.
