@@ -240,7 +240,10 @@ impl Pair {
     /// When [`Self::suspect_silence`] is worth calling without a message.
     pub fn suspect_at(&self, scene_trailer: &Unit, limits: &Limits) -> Option<UnixMillis> {
         let since = self.state.away_since.filter(|_| self.state.phase == Phase::Watching)?;
-        Some(UnixMillis(since.0.saturating_add(scene_trailer.silence_ms(limits.trailer_interval_ms))))
+        let silence = scene_trailer.silence_ms(limits.trailer_interval_ms);
+        // Also after a restart, whatever the tractor's backlog tells: the trailer is given one interval to speak.
+        let spoke = scene_trailer.heard.0.saturating_add(silence / SILENT_INTERVALS);
+        Some(UnixMillis(since.0.saturating_add(silence).max(spoke)))
     }
 
     /// The trailer is silent, and its tractor has been away from where it last reported for so long that it should have spoken.
