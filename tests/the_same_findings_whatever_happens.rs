@@ -305,7 +305,7 @@ impl Daemon {
             bytes: bytes.clone(),
         };
         let entries: Vec<Entry> = self.kept.iter().map(entry).collect();
-        for key in self.machine.restore(&entries, self.now) {
+        if let Some(key) = self.machine.restore(&entries, self.now).pop() {
             let kept = self.kept.get(&key).map(|(_, bytes)| String::from_utf8_lossy(bytes));
             panic!("{key} cannot be read: {kept:?}");
         }
