@@ -78,6 +78,7 @@ async fn every_route_asks_what_it_says() {
             Ask::Acknowledge(tractor, Acknowledgement { minutes: Some(30), by: "Ana".to_owned() }),
         ),
         ("GET", "/roster".to_owned(), "", Ask::Roster),
+        ("GET", "/units".to_owned(), "", Ask::Units),
         (
             "POST",
             "/driver_data/call-elevenlabs?wait=30s".to_owned(),

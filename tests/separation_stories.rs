@@ -27,8 +27,8 @@ fn a_trailer_left_behind_is_found_once_with_its_facts() {
     assert!(finding.violation_id.as_str().starts_with("V-T-1-R-1-17635"), "{}", finding.violation_id);
     assert!((finding.distance_m.0 - (finding.at.secs_since(time(400)) * 20.0)).abs() < 25.0, "{finding:?}");
     assert_eq!(story.detector.open().count(), 1);
-    // A few for the finding, then one in ten minutes: how fresh the evidence is must survive a restart.
-    assert!(story.kept <= 12, "{} records", story.kept);
+    // A few for parking, leaving and the finding, then one in ten minutes: how fresh the evidence is must survive a restart.
+    assert!(story.kept <= 14, "{} records", story.kept);
 }
 
 #[test]
@@ -37,7 +37,7 @@ fn hauling_together_says_and_writes_next_to_nothing() {
         let mut story = Story::new();
         story.play(&in_order(&[reports("T-1", hauls, tractor, 7_200), reports("R-1", hauls, trailer, 7_200)]));
         assert_eq!(story.told(), [], "{tractor} {trailer}");
-        assert!(story.kept <= 15, "{} records", story.kept);
+        assert!(story.kept <= 20, "{} records", story.kept);
     }
 }
 

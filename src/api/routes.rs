@@ -40,6 +40,7 @@ const COMPATIBLE: &str = "/driver_data/call-elevenlabs";
 pub(super) fn router(asks: mpsc::Sender<Asked>, door: Option<Door>, limits: Limits) -> Router {
     Router::new()
         .route("/health", get(health))
+        .route("/units", get(units))
         .route("/calls", get(calls))
         .route("/calls/{sid}", get(call))
         .route("/calls/{sid}/cancel", post(cancel))
@@ -56,6 +57,10 @@ pub(super) fn router(asks: mpsc::Sender<Asked>, door: Option<Door>, limits: Limi
 
 async fn health(State(main): State<MainLoop>) -> Answer {
     main.ask(Ask::Health).await
+}
+
+async fn units(State(main): State<MainLoop>) -> Answer {
+    main.ask(Ask::Units).await
 }
 
 #[derive(Deserialize)]
@@ -140,6 +145,7 @@ impl MainLoop {
         let wait = match &ask {
             Ask::Request { wait, .. } => wait.unwrap_or_default(),
             Ask::Health
+            | Ask::Units
             | Ask::Calls { .. }
             | Ask::Call(_)
             | Ask::Cancel(_)

@@ -1,4 +1,4 @@
-//! `gladhand status`: the health object, for a terminal.
+//! `gladhand status`: the health object, or what is heard of each unit, for a terminal.
 
 use std::path::Path;
 
@@ -6,21 +6,44 @@ use serde_json::Value;
 
 use super::Outcome;
 use super::daemon::Where;
-use super::table::{field, json, list, span_field};
+use super::table::{field, json, list, span_field, table};
 
 /// `gladhand status`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(flatten)]
     place: Where,
-    /// The health object itself
+    /// What is heard of each unit, those first of which something is wrong; 1,000 at most
+    #[arg(long)]
+    units: bool,
+    /// As JSON
     #[arg(long)]
     json: bool,
 }
 
 pub(super) fn run(config: &Path, args: &Args) -> Outcome {
-    let health = args.place.daemon(config)?.get("/health")?;
-    Ok(if args.json { json(&health) } else { summary(&health) })
+    let (path, text): (_, fn(&Value) -> String) = if args.units { ("/units", units) } else { ("/health", summary) };
+    let answer = args.place.daemon(config)?.get(path)?;
+    Ok(if args.json { json(&answer) } else { text(&answer) })
+}
+
+fn units(answer: &Value) -> String {
+    let is = |unit: &Value, name: &str| unit.get(name).and_then(Value::as_bool) == Some(true);
+    let row = |unit: &Value| {
+        let faults = ["silent", "clock_suspect", "stale_position"].into_iter().filter(|fault| is(unit, fault));
+        let faults = faults.map(|fault| fault.replace('_', " ")).collect::<Vec<_>>().join(", ");
+        let rejected = unit.get("rejected_by").and_then(Value::as_object).into_iter().flatten();
+        let rejected = rejected.map(|(why, count)| format!("{count} {}", why.trim_start_matches("fix-"))).collect::<Vec<_>>();
+        let or_dash = |text: String| if text.is_empty() { "-".to_owned() } else { text };
+        let age = span_field(unit, "/fix_age_s");
+        vec![field(unit, "/unit"), field(unit, "/with"), age, or_dash(faults), or_dash(rejected.join(", "))]
+    };
+    let rows: Vec<_> = list(answer, "units").iter().map(row).collect();
+    let mut out = table(&["UNIT", "WITH", "LAST FIX", "WRONG", "REJECTED"], &rows);
+    if let Some(more) = answer.get("more").and_then(Value::as_u64).filter(|more| *more > 0) {
+        out.push_str(&format!("and {more} more\n"));
+    }
+    out
 }
 
 fn summary(health: &Value) -> String {
@@ -84,6 +107,23 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn units_are_listed_with_what_is_wrong_of_them() {
+        let answer = json!({ "more": 4, "units": [
+            {"unit": "R-7", "with": ["T-1"], "fix_age_s": 700, "silent": true, "clock_suspect": true, "stale_position": false,
+             "rejected_by": {"fix-stale": 12, "fix-null-island": 1}},
+            {"unit": "T-1", "with": ["R-7", "R-8"], "fix_age_s": null, "silent": false, "clock_suspect": false,
+             "stale_position": false, "rejected_by": {}},
+        ]});
+        assert_eq!(
+            units(&answer),
+            "UNIT  WITH      LAST FIX  WRONG                  REJECTED\n\
+             R-7   T-1       11m 40s   silent, clock suspect  1 null-island, 12 stale\n\
+             T-1   R-7, R-8  -         -                      -\n\
+             and 4 more\n"
+        );
+    }
 
     #[test]
     fn health_is_told_in_a_few_calm_lines() {

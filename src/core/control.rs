@@ -14,6 +14,8 @@ use super::id::{CallSid, UnitId};
 pub enum Ask {
     /// The health object.
     Health,
+    /// What is heard of each unit, worst first, as `{"units":[…],"more":n}`.
+    Units,
     /// The calls, newest first, as `{"calls":[…]}`.
     Calls {
         /// Also the concluded, failed, expired and cancelled ones.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::id::UnitId;
 use super::time::UnixMillis;
 
 /// Health. Serialises to the payload of the health topic.
@@ -63,6 +64,18 @@ pub struct Telemetry {
     /// Of these, not used: unreadable, or refused as a fix.
     pub rejected: u64,
     /// The same by reason.
+    pub rejected_by: BTreeMap<String, u64>,
+    /// The assigned units with the most refused positions, worst first, ten at most.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub worst: Vec<Worst>,
+}
+
+/// See [`Telemetry::worst`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Worst {
+    /// Whose.
+    pub unit: UnitId,
+    /// Refused positions by reason, each counted to 65,535.
     pub rejected_by: BTreeMap<String, u64>,
 }
 

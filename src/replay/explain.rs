@@ -78,12 +78,14 @@ fn apart(text: &mut String, finding: &Finding, trail: &Trail, settings: &Setting
     let since: Vec<&Comparison> = so_far().filter(|c| last.is_none_or(|last| c.at > last.at)).collect();
     let rules = rules(finding, settings);
     let row = |rule: &Rule| -> Vec<&Comparison> {
-        since.iter().copied().filter(|c| c.clear >= rule.clear && (c.bracketed || rule.held_too)).collect()
+        let counts = |c: &Comparison| c.verdict != Verdict::Vetoed && c.clear >= rule.clear && (c.bracketed || rule.held_too);
+        since.iter().copied().filter(|c| counts(c)).collect()
     };
     let met = rules.iter().find(|rule| {
         let row = row(rule);
         row.len() >= rule.samples && span(&row) >= rule.lasting
     });
+    vetoed(text, finding, &since);
     let Some(rule) = met.or(rules.first()) else { return };
     let row = row(rule);
     if row.is_empty() {
@@ -118,9 +120,29 @@ fn apart(text: &mut String, finding: &Finding, trail: &Trail, settings: &Setting
     );
 }
 
+/// The comparisons that were left out, and why.
+fn vetoed(text: &mut String, finding: &Finding, since: &[&Comparison]) {
+    let vetoed = || since.iter().filter(|c| c.verdict == Verdict::Vetoed);
+    for c in vetoed().take(SHOWN) {
+        let _ = writeln!(
+            text,
+            "  {}  not counted: {} from each other, but {} had been or came along there within 4 minutes, as if {}'s clock were wrong",
+            clock(c.at),
+            metres(c.distance),
+            finding.tractor,
+            finding.trailer
+        );
+    }
+    let more = vetoed().count().saturating_sub(SHOWN);
+    if more > 0 {
+        let _ = writeln!(text, "  ...       {more} more of these were not counted");
+    }
+}
+
 fn together(text: &mut String, finding: &Finding, trail: &Trail, settings: &Settings) {
     let so_far = || trail.comparisons.range(..=finding.at).map(|(_, c)| c).rev();
-    let last_apart = so_far().find(|c| c.clear >= settings.apart_m).map_or(UnixMillis(i64::MIN), |c| c.at);
+    let last_apart =
+        so_far().find(|c| c.clear >= settings.apart_m && c.verdict != Verdict::Vetoed).map_or(UnixMillis(i64::MIN), |c| c.at);
     let row: Vec<&Comparison> = so_far().take_while(|c| c.at > last_apart).filter(|c| c.verdict == Verdict::Together).collect();
     if let (Some(newest), Some(first)) = (row.first(), row.last()) {
         let _ = writeln!(

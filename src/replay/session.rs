@@ -127,6 +127,9 @@ impl Session {
             Some(Inbound::Zones) => message::zones(payload).map(|zones| {
                 self.book.set_zones(zones);
                 self.detector.set_zones(self.book.zones().0.to_vec());
+                if let Some(watch) = &mut self.watch {
+                    watch.zoned(self.book.zones().0);
+                }
             }),
             Some(Inbound::Request | Inbound::Cancel(_) | Inbound::Acknowledge(_) | Inbound::HealthCheck) | None => return Ok(()),
         };
@@ -141,6 +144,7 @@ impl Session {
         if self.now.replace(now).is_none() {
             self.book.apply(&mut self.detector, now);
             if let Some(watch) = &mut self.watch {
+                watch.zoned(self.book.zones().0);
                 self.book.assignments().iter().for_each(|(a, _)| watch.assigned(&a.tractor, &a.trailers));
             }
         }

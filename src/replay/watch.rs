@@ -8,6 +8,7 @@ use crate::core::id::UnitId;
 use crate::core::separation::{Comparison, Detector, Finding, FindingEvent, Settings};
 use crate::core::telemetry::Report;
 use crate::core::time::UnixMillis;
+use crate::core::zone::Zone;
 
 /// A tractor and one of its trailers.
 pub type PairId = (UnitId, UnitId);
@@ -38,11 +39,12 @@ pub struct Watch {
     /// By unit, of the assignments in effect.
     pairs: BTreeMap<UnitId, Vec<PairId>>,
     latest: BTreeMap<UnitId, Position>,
+    zones: Vec<Zone>,
 }
 
 impl Watch {
     pub(super) fn new(settings: Settings) -> Self {
-        Self { settings, trails: BTreeMap::new(), pairs: BTreeMap::new(), latest: BTreeMap::new() }
+        Self { settings, trails: BTreeMap::new(), pairs: BTreeMap::new(), latest: BTreeMap::new(), zones: Vec::new() }
     }
 
     /// The pairs, by tractor and trailer.
@@ -55,6 +57,16 @@ impl Watch {
     #[must_use]
     pub const fn settings(&self) -> &Settings {
         &self.settings
+    }
+
+    /// The places where a trailer may be dropped, at the end of the recording.
+    #[must_use]
+    pub fn zones(&self) -> &[Zone] {
+        &self.zones
+    }
+
+    pub(super) fn zoned(&mut self, zones: &[Zone]) {
+        self.zones = zones.to_vec();
     }
 
     pub(super) fn assigned(&mut self, tractor: &UnitId, trailers: &[UnitId]) {

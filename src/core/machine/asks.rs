@@ -15,6 +15,7 @@ impl Machine {
     pub fn look(&self, ask: &Ask, now: Now) -> Option<Answer> {
         Some(match ask {
             Ask::Health => Answer::ok(json!(self.health(now))),
+            Ask::Units => Answer::ok(self.units(now)),
             Ask::Calls { all } => {
                 let calls: Vec<Value> = self
                     .queue
@@ -76,7 +77,7 @@ impl Machine {
                 let cancelled = self.acknowledge(tractor.clone(), said, now);
                 Some(Answer::ok(json!({ "tractor": tractor, "calls_cancelled": cancelled })))
             }
-            Ask::Health | Ask::Calls { .. } | Ask::Call(_) | Ask::Violations | Ask::Roster => None,
+            Ask::Health | Ask::Units | Ask::Calls { .. } | Ask::Call(_) | Ask::Violations | Ask::Roster => None,
         }
     }
 

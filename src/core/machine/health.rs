@@ -3,11 +3,13 @@
 use core::time::Duration;
 use std::collections::BTreeMap;
 
+use serde_json::{Value, json};
+
 use super::{Machine, StoreFound, Writes, receive};
 use crate::core::calls::{State, Uplink};
-use crate::core::health::{Calls, Health, Mqtt, Status, Telemetry, Violations};
+use crate::core::health::{Calls, Health, Mqtt, Status, Telemetry, Violations, Worst};
 use crate::core::id::UnitId;
-use crate::core::separation::FindingEvent;
+use crate::core::separation::{FindingEvent, UnitView};
 use crate::core::time::Now;
 
 /// For so long health speaks of a session that the broker had forgotten.
@@ -18,6 +20,9 @@ const FAILED_FOR: Duration = Duration::from_secs(24 * 3600);
 
 /// The most units that health names one by one, for each reason.
 const MAX_NAMED: usize = 10;
+
+/// The most units that are listed for who asks.
+const MAX_LISTED: usize = 1_000;
 
 impl Machine {
     /// How it stands.
@@ -49,6 +54,7 @@ impl Machine {
             units.take(MAX_NAMED).map(|unit| format!("{name}:{unit}")).collect()
         };
         reasons.extend(named("clock_suspect", &mut seen.clock_suspect_units.iter()));
+        reasons.extend(named("stale_position", &mut seen.stale_units.iter()));
         reasons.extend(named("silent", &mut seen.silent_units.iter()));
         reasons.extend(self.deaf_to.iter().take(MAX_NAMED).map(|filter| format!("subscription_refused:{filter}")));
         reasons.extend(named("nobody_to_call", &mut self.nobody_to_call.keys()));
@@ -58,6 +64,8 @@ impl Machine {
         let undecodable: u64 = self.undecodable.values().sum();
         let mut rejected_by: BTreeMap<String, u64> = self.undecodable.iter().map(|(k, n)| ((*k).to_owned(), *n)).collect();
         rejected_by.extend(seen.refused.by_reason().map(|(reason, n)| (reason.to_owned(), n)));
+        let worst = self.detector.most_refused(MAX_NAMED, receive(now)).into_iter();
+        let worst = worst.map(|view| Worst { rejected_by: by_reason(&view), unit: view.unit }).collect();
         Health {
             status: if reasons.is_empty() { Status::Up } else { Status::Degraded },
             pid: self.identity.pid,
@@ -81,6 +89,7 @@ impl Machine {
                 received: self.received,
                 rejected: undecodable + seen.refused.total(),
                 rejected_by,
+                worst,
             },
             violations: self.violations(),
             calls: Calls {
@@ -99,6 +108,24 @@ impl Machine {
         }
     }
 
+    /// All units, those first of which something is wrong, as far as the answer has room.
+    pub(super) fn units(&self, now: Now) -> Value {
+        let (units, more) = self.detector.worst_first(MAX_LISTED, receive(now));
+        let listed = |view: &UnitView| {
+            json!({
+                "unit": view.unit,
+                "with": view.with,
+                "fix_age_s": view.fix.map(|at| now.wall.since(at).as_secs()),
+                "heard_age_s": view.heard.map(|at| now.wall.since(at).as_secs()),
+                "silent": view.is_silent,
+                "clock_suspect": view.is_clock_suspect,
+                "stale_position": view.is_stale,
+                "rejected_by": by_reason(view),
+            })
+        };
+        json!({ "units": units.iter().map(listed).collect::<Vec<_>>(), "more": more })
+    }
+
     fn violations(&self) -> Violations {
         let (open, suspected) = self.detector.open().fold((0, 0), |(open, suspected), episode| match episode.event {
             FindingEvent::Opened => (open + 1, suspected),
@@ -107,4 +134,8 @@ impl Machine {
         });
         Violations { open, suspected }
     }
+}
+
+fn by_reason(view: &UnitView) -> BTreeMap<String, u64> {
+    view.refused.by_reason().map(|(reason, count)| (reason.to_owned(), count)).collect()
 }

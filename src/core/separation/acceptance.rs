@@ -108,9 +108,9 @@ pub(super) struct Admitted {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Intake {
     held: HistoryBuf<Fix, 2>,
-    lag: Lag,
-    /// Fingerprints of the newest re-timed reports: their duplicates come with other times.
-    retimed: HistoryBuf<u64, 4>,
+    pub lag: Lag,
+    /// Fingerprints of the newest re-timed reports: their duplicates come with other times, and late ones look right.
+    retimed: HistoryBuf<u32, 20>,
 }
 
 impl Intake {
@@ -146,7 +146,7 @@ impl Intake {
             return Err(Refusal::Duplicate);
         }
         if now.trusted {
-            self.lag.note(report.at, now.at.millis_since(report.at));
+            self.lag.note(at, now.at.millis_since(report.at));
         }
         let (at, clock_s) = self.time(report.at, now)?;
         let fix = as_sent.with_time(at, clock_s);
@@ -192,15 +192,16 @@ impl Intake {
         if history.get(fix.at()).is_some_and(is_known) || self.held.iter().any(is_known) {
             return true;
         }
-        if !is_retimed {
+        if !is_retimed && self.retimed.is_empty() {
             return false;
         }
         let p = fix.position();
         let fingerprint = [fix.at().0 as u64, p.lat.to_bits(), p.lon.to_bits()]
             .into_iter()
-            .fold(0xcbf2_9ce4_8422_2325_u64, |h, part| (h ^ part).wrapping_mul(0x0000_0100_0000_01b3).rotate_left(29));
+            .fold(0xcbf2_9ce4_8422_2325_u64, |h, part| (h ^ part).wrapping_mul(0x0000_0100_0000_01b3).rotate_left(29))
+            as u32;
         let known = self.retimed.contains(&fingerprint);
-        if !known {
+        if is_retimed && !known {
             self.retimed.write(fingerprint);
         }
         known
@@ -255,20 +256,22 @@ fn too_fast(a: &Fix, b: &Fix) -> bool {
 }
 
 /// The run of reports whose lag between event and receipt stays within [`STEADY_MS`].
-#[derive(Clone, Debug, Default)]
-struct Lag {
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Lag {
     since: UnixMillis,
     until: UnixMillis,
     min_ms: i64,
     max_ms: i64,
     reports: u16,
+    /// The lag that was found to be steady. Later reports may take longer, but none is faster than the clock is wrong.
+    known_s: Option<u16>,
 }
 
 impl Lag {
     fn note(&mut self, at: UnixMillis, lag_ms: i64) {
         let (min, max) = (self.min_ms.min(lag_ms), self.max_ms.max(lag_ms));
         if self.reports == 0 || max - min > STEADY_MS {
-            *self = Self { since: at, until: at, min_ms: lag_ms, max_ms: lag_ms, reports: 1 };
+            *self = Self { since: at, until: at, min_ms: lag_ms, max_ms: lag_ms, reports: 1, known_s: self.known_s };
         } else {
             *self = Self {
                 since: self.since.min(at),
@@ -276,14 +279,20 @@ impl Lag {
                 min_ms: min,
                 max_ms: max,
                 reports: self.reports.saturating_add(1),
+                known_s: self.known_s,
             };
         }
+        let steady = self.reports >= STEADY_REPORTS && self.until.millis_since(self.since) >= STEADY_SPAN_MS;
+        self.known_s = if steady {
+            Some(self.min_ms).filter(|min| *min > MIN_LAG_MS).map(|min| u16::try_from(min / 1000).unwrap_or(u16::MAX))
+        } else {
+            self.known_s.filter(|known| lag_ms >= i64::from(*known) * 1000 - STEADY_MS)
+        };
     }
 
     /// In seconds; a lag of more than 18 hours counts as 18 hours, in which a rig is anywhere.
     fn clock_s(&self) -> u16 {
-        let steady = self.reports >= STEADY_REPORTS && self.until.millis_since(self.since) >= STEADY_SPAN_MS;
-        if steady && self.min_ms > MIN_LAG_MS { u16::try_from(self.min_ms / 1000).unwrap_or(u16::MAX) } else { CLOCK_S }
+        self.known_s.unwrap_or(CLOCK_S)
     }
 }
 

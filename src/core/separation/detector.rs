@@ -3,11 +3,11 @@
 use core::cmp::Ordering;
 use std::collections::{BTreeMap, VecDeque};
 
-use super::acceptance::Intake;
+use super::acceptance::{Intake, Refusal};
 use super::comparison::{self, Comparison};
 use super::finding::{DecidedBy, Finding, FindingEvent};
 use super::limits::Limits;
-use super::observations::{Observations, Refused};
+use super::observations::{Observations, Refused, UnitView};
 use super::pair::{Explained, Message, Pair, Scene, finding};
 use super::record::{PairRecord, Phase};
 use super::sample::Side;
@@ -87,21 +87,29 @@ impl Detector {
     /// Takes back a pair from the store, before anything else is put in. A restored pair whose tractor has no assignment any
     /// more needs an [`assign`](Self::assign) without trailers.
     pub fn restore(&mut self, record: PairRecord, now: Receive) {
-        let PairRecord { tractor, trailer, state, tractor_fixes, trailer_fixes } = record;
+        let PairRecord { tractor, trailer, state, tractor_fixes, trailer_fixes, tractor_clock, trailer_clock } = record;
         if self.pair_of(&tractor, &trailer).is_some() {
             return;
         }
         // How long it was silent before is not known; whether it is now will show.
         let (tractor, trailer) = (self.unit(&tractor, now.at), self.unit(&trailer, now.at));
-        for (slot, fixes) in [(tractor, tractor_fixes.as_slice()), (trailer, trailer_fixes.as_slice())] {
+        let sides = [(tractor, tractor_fixes.as_slice(), tractor_clock), (trailer, trailer_fixes.as_slice(), trailer_clock)];
+        for (slot, fixes, clock) in sides {
             if let Some(unit) = self.units.get_mut(slot) {
                 for fix in fixes {
                     unit.history.insert(*fix);
                 }
+                if let Some(clock) = clock {
+                    unit.restore_clock(clock);
+                }
             }
         }
         let ended = state.ended;
-        self.add_pair(Pair::restored(tractor, trailer, state));
+        let mut pair = Pair::restored(tractor, trailer, state);
+        if let (Some(tractor), Some(trailer)) = (self.units.get(tractor), self.units.get(trailer)) {
+            pair.note_kept(tractor, trailer);
+        }
+        self.add_pair(pair);
         if let Some(end) = ended {
             self.wake(self.expiry(end));
         }
@@ -154,10 +162,16 @@ impl Detector {
         unit.hear(now);
         let coupled = report.coupling.as_ref().and_then(|c| note_coupling(unit, c, report.at, now));
         let was_off = unit.intake.clock_is_off();
+        let mut is_stale = false;
         let admitted = match report.position.map(|p| unit.intake.admit(report, p, &mut unit.history, now)) {
-            Some(Ok(admitted)) => admitted,
+            Some(Ok(admitted)) => {
+                unit.note_position(None);
+                admitted
+            }
             Some(Err(why)) => {
                 self.counts.refused.count(why);
+                unit.note_position(Some(why));
+                is_stale = why == Refusal::Stale;
                 Default::default()
             }
             None => Default::default(),
@@ -172,7 +186,7 @@ impl Detector {
         if is_off || retimed {
             unit.suspect_clock(now.at);
         }
-        if admitted.times.is_empty() && coupled.is_none() {
+        if admitted.times.is_empty() && coupled.is_none() && !is_stale {
             return;
         }
         for nth in 0.. {
@@ -184,9 +198,15 @@ impl Detector {
                 .as_ref()
                 .filter(|(_, tractor)| side == Side::Trailer && self.units.get(pair.tractor).is_some_and(|u| u.id == **tractor));
             self.with_pair(pair_slot, message, |pair, scene, out| {
+                if is_off != was_off {
+                    pair.keep();
+                }
                 if is_off && !was_off {
                     // What was gathered with a wrong clock is no evidence.
                     pair.forget_evidence();
+                }
+                if is_stale {
+                    pair.keep_stale(scene);
                 }
                 if let Some(stale) = admitted.withdrawn {
                     pair.withdraw(stale);
@@ -297,8 +317,50 @@ impl Detector {
                 seen.clock_suspect += 1;
                 let _ = seen.clock_suspect_units.push(unit.id.clone());
             }
+            if unit.is_stale() {
+                seen.stale += 1;
+                let _ = seen.stale_units.push(unit.id.clone());
+            }
         }
         seen
+    }
+
+    /// The units of which most positions were refused, at most `most` of them; none of which none was.
+    #[must_use]
+    pub fn most_refused(&self, most: usize, now: Receive) -> Vec<UnitView> {
+        let refused = self.units.iter().map(|unit| (unit.refusals(), unit)).filter(|(refusals, _)| *refusals > 0);
+        let mut worst: Vec<(u32, &Unit)> = refused.map(|(refusals, unit)| (refusals, &**unit)).collect();
+        worst.sort_unstable_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.id.cmp(&b.1.id)));
+        worst.into_iter().take(most).map(|(_, unit)| self.view(unit, now)).collect()
+    }
+
+    /// At most `most` units, those first of which something is wrong, then those of which most positions were refused; and
+    /// how many more there are.
+    #[must_use]
+    pub fn worst_first(&self, most: usize, now: Receive) -> (Vec<UnitView>, usize) {
+        let faults = |unit: &Unit| {
+            let silent = unit.is_silent(now.at, self.limits.trailer_interval_ms);
+            [silent, unit.is_clock_suspect(), unit.is_stale()].into_iter().filter(|wrong| *wrong).count()
+        };
+        let mut all: Vec<_> = self.units.iter().map(|unit| ((faults(unit), unit.refusals()), &**unit)).collect();
+        all.sort_unstable_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.id.cmp(&b.1.id)));
+        let more = all.len().saturating_sub(most);
+        (all.into_iter().take(most).map(|(_, unit)| self.view(unit, now)).collect(), more)
+    }
+
+    fn view(&self, unit: &Unit, now: Receive) -> UnitView {
+        let others = unit.pairs.iter().filter_map(|slot| self.pairs.get(*slot)).flat_map(|pair| [pair.tractor, pair.trailer]);
+        let with = others.filter_map(|slot| self.units.get(slot)).map(|u| &u.id).filter(|id| **id != unit.id).cloned();
+        UnitView {
+            unit: unit.id.clone(),
+            with: with.collect(),
+            heard: unit.heard(),
+            fix: unit.history.newest().map(|f| f.at()),
+            refused: Refused::from_counts(unit.refused),
+            is_silent: unit.is_silent(now.at, self.limits.trailer_interval_ms),
+            is_clock_suspect: unit.is_clock_suspect(),
+            is_stale: unit.is_stale(),
+        }
     }
 
     /// Lets a pair look at a message, and hands out what came of it: first what to keep, then what was found.

@@ -30,7 +30,7 @@ pub(super) const NEAR_MS: i64 = 5_000;
 /// A parked tractor that sleeps is taken to be still there for two hours.
 pub(super) const HOLD_MS: i64 = 2 * 3_600_000;
 /// Longer than a traffic light: only a tractor that stood this long counts as parked.
-const PARKED_MS: i64 = 120_000;
+pub(super) const PARKED_MS: i64 = 120_000;
 /// After such a silence a receiver starts cold: for a minute its fixes may be 180 m off.
 const SILENCE_MS: i64 = 600_000;
 const COLD_MS: i64 = 60_000;
@@ -150,7 +150,7 @@ impl Fix {
     }
 
     /// Both stand at one place and say nothing else.
-    fn stands_with(&self, other: &Self) -> bool {
+    pub(super) fn stands_with(&self, other: &Self) -> bool {
         !self.moves() && !other.moves() && self.same_place(other)
     }
 

@@ -54,7 +54,7 @@ pub use acceptance::Refusal;
 pub use comparison::{Comparison, Verdict};
 pub use detector::Detector;
 pub use finding::{DecidedBy, Finding, FindingEvent, ViolationKind};
-pub use observations::{NAMED, Observations, Refused};
+pub use observations::{NAMED, Observations, Refused, UnitView};
 pub(crate) use pair::{
     LEFT_M, LEFT_MS, LEFT_SAMPLES, NEAR_M, SUSPECTED_M, THEFT_M, THEFT_MS, THEFT_SAMPLES, UNHOOKED_M, UNHOOKED_MS,
     UNHOOKED_SAMPLES,

@@ -2,6 +2,7 @@
 
 use super::acceptance::Refusal;
 use crate::core::id::UnitId;
+use crate::core::time::UnixMillis;
 
 /// Units named in [`Observations`], at most.
 pub const NAMED: usize = 16;
@@ -29,6 +30,31 @@ pub struct Observations {
     pub clock_suspect: usize,
     /// and some of their names.
     pub clock_suspect_units: heapless::Vec<UnitId, NAMED>,
+    /// Units most of whose last positions were old ones under new times,
+    pub stale: usize,
+    /// and some of their names.
+    pub stale_units: heapless::Vec<UnitId, NAMED>,
+}
+
+/// What is known of one unit's reports.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnitView {
+    /// Its id.
+    pub unit: UnitId,
+    /// The tractors or trailers it is compared with.
+    pub with: Vec<UnitId>,
+    /// Receive time of its last report since the start.
+    pub heard: Option<UnixMillis>,
+    /// Event time of its newest fix.
+    pub fix: Option<UnixMillis>,
+    /// Its positions that were refused, at most 65,535 for each reason.
+    pub refused: Refused,
+    /// Its report is overdue.
+    pub is_silent: bool,
+    /// Its clock is probably wrong.
+    pub is_clock_suspect: bool,
+    /// Most of its last positions were old ones under new times.
+    pub is_stale: bool,
 }
 
 /// Counts by [`Refusal`].
@@ -40,6 +66,10 @@ impl Refused {
         if let Some(n) = self.0.get_mut(why as usize) {
             *n += 1;
         }
+    }
+
+    pub(super) fn from_counts(counts: [u16; Refusal::ALL.len()]) -> Self {
+        Self(counts.map(u64::from))
     }
 
     /// Reports refused for this reason.

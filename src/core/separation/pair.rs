@@ -8,11 +8,11 @@ use std::collections::VecDeque;
 
 use super::dwell::{Apart, Dwell, Shifted, Threshold, follows};
 use super::finding::{DecidedBy, Finding, FindingEvent, ViolationKind};
-use super::history::{Fix, HOLD_MS, History, Place};
+use super::history::{Fix, HOLD_MS, History, PARKED_MS, Place};
 use super::limits::Limits;
 use super::record::{Episode, PairRecord, PairState, Phase};
 use super::sample::{Sample, Side};
-use super::unit::Unit;
+use super::unit::{SILENT_INTERVALS, Unit};
 use super::{Event, Receive};
 use crate::core::geo::{Metres, Position};
 use crate::core::id::ViolationId;
@@ -54,14 +54,18 @@ pub(super) struct Pair {
     pub tractor: u32,
     pub trailer: u32,
     pub state: PairState,
-    /// First time the tractor was far from where its silent trailer last reported.
-    away_since: Option<UnixMillis>,
     /// The message that completed evidence which waits until the receive time can be believed.
     waiting: Option<Message>,
     /// Newest together sample that the record holds.
     kept_together: UnixMillis,
     /// Newest apart sample of an open episode that the record holds.
     kept_apart: UnixMillis,
+    /// What else the record holds: since when the tractor has been away,
+    kept_away: Option<UnixMillis>,
+    /// where the tractor stands, if it is parked,
+    kept_parked: Option<Fix>,
+    /// and the trailer's newest fix.
+    kept_trailer: Option<Fix>,
     /// The record has to be written.
     changed: bool,
     /// Event time at which an alarm, raised or held back, has turned out to come of a wrong clock.
@@ -121,6 +125,7 @@ impl Pair {
             joined: false,
             together_at: None,
             near: None,
+            away_since: None,
             dwell: Default::default(),
             phase: Phase::Watching,
         };
@@ -133,11 +138,13 @@ impl Pair {
         Self {
             tractor,
             trailer,
+            kept_away: state.away_since,
             state,
-            away_since: None,
             waiting: None,
             kept_together,
             kept_apart,
+            kept_parked: None,
+            kept_trailer: None,
             changed: false,
             unmasked: None,
         }
@@ -171,8 +178,9 @@ impl Pair {
         }
         match side {
             Side::Tractor => self.watch_silence(at, scene),
-            Side::Trailer => self.away_since = self.away_since.filter(|since| *since > at),
+            Side::Trailer => self.state.away_since = self.state.away_since.filter(|since| *since > at),
         }
+        self.watch_places(side, at, scene);
     }
 
     /// A fix turned out to be stale.
@@ -184,7 +192,7 @@ impl Pair {
     pub fn forget_evidence(&mut self) {
         self.changed |= !self.state.dwell.is_empty();
         self.state.dwell.clear();
-        self.away_since = None;
+        self.state.away_since = None;
     }
 
     /// The trailer's coupling sensor has named our tractor.
@@ -242,13 +250,16 @@ impl Pair {
 
     /// When [`Self::suspect_silence`] is worth calling without a message.
     pub fn suspect_at(&self, scene_trailer: &Unit, limits: &Limits) -> Option<UnixMillis> {
-        let since = self.away_since.filter(|_| self.state.phase == Phase::Watching)?;
-        Some(UnixMillis(since.0.saturating_add(scene_trailer.silence_ms(limits.trailer_interval_ms))))
+        let since = self.state.away_since.filter(|_| self.state.phase == Phase::Watching)?;
+        let silence = scene_trailer.silence_ms(limits.trailer_interval_ms);
+        // Also after a restart, whatever the tractor's backlog tells: the trailer is given one interval to speak.
+        let spoke = scene_trailer.heard.0.saturating_add(silence / SILENT_INTERVALS);
+        Some(UnixMillis(since.0.saturating_add(silence).max(spoke)))
     }
 
     /// The trailer is silent, and its tractor has been away from where it last reported for so long that it should have spoken.
     pub fn suspect_silence(&mut self, scene: &Scene<'_>, out: &mut VecDeque<Event>) {
-        let Some((due, since)) = self.suspect_at(scene.trailer, scene.limits).zip(self.away_since) else { return };
+        let Some((due, since)) = self.suspect_at(scene.trailer, scene.limits).zip(self.state.away_since) else { return };
         let histories = scene.tractor.history.newest().zip(scene.trailer.history.newest());
         let Some((tractor, trailer)) = histories else { return };
         let now = scene.message.now.at;
@@ -256,14 +267,14 @@ impl Pair {
             || (now.millis_since(tractor.at()) <= HOLD_MS && scene.tractor.history.parked().is_some());
         let overdue = tractor.at() >= due || (scene.message.now.trusted && now >= due && is_there);
         // While the tractor's backlog drains, the trailer's may be on its way too.
-        let is_live = scene.message.now.trusted && !scene.tractor.is_late;
+        let is_live = scene.message.now.trusted && !scene.tractor.is_late && !scene.trailer.is_draining(now);
         if !overdue || !scene.is_news(tractor.at()) && !is_there || !is_live || self.ended_before(since) {
             return;
         }
         let sample =
             Sample::of(tractor.at(), &scene.tractor.history.place_of(tractor), &last_place(scene, trailer), 0.0, scene.limits);
         let seen = Seen::from(&sample);
-        self.away_since = None;
+        self.state.away_since = None;
         let episode = seen.episode(since, since, None);
         if scene.may_be_dropped_at(trailer.position()) {
             self.drop(episode, trailer.position(), scene, out);
@@ -290,7 +301,7 @@ impl Pair {
             e.last_apart = e.last_apart.min(limit);
             e.rejoining = e.rejoining.filter(|r| *r <= limit);
         }
-        self.away_since = self.away_since.filter(|a| *a <= limit);
+        self.state.away_since = self.state.away_since.filter(|a| *a <= limit);
     }
 
     /// The record is wanted although nothing has changed.
@@ -303,14 +314,36 @@ impl Pair {
         core::mem::take(&mut self.changed).then(|| {
             self.kept_together = self.state.together.map_or(UnixMillis(i64::MIN), |(_, last)| last);
             self.kept_apart = self.state.phase.last_apart().unwrap_or(UnixMillis(i64::MIN));
+            self.kept_away = self.state.away_since;
+            self.note_kept(tractor, trailer);
             Box::new(PairRecord {
                 tractor: tractor.id.clone(),
                 trailer: trailer.id.clone(),
                 state: self.state.clone(),
                 tractor_fixes: tractor.history.extract(2, 25_000),
                 trailer_fixes: trailer.history.extract(2, 60_000),
+                tractor_clock: tractor.wrong_clock(),
+                trailer_clock: trailer.wrong_clock(),
             })
         })
+    }
+
+    /// The record holds the newest of both histories.
+    pub fn note_kept(&mut self, tractor: &Unit, trailer: &Unit) {
+        self.kept_parked = tractor.history.parked().copied();
+        self.kept_trailer = trailer.history.newest().copied();
+    }
+
+    /// The trailer repeats a place: unless that is in the record, its next repetition is news after a restart.
+    pub fn keep_stale(&mut self, scene: &Scene<'_>) {
+        let newest = scene.trailer.history.newest().map(Fix::at);
+        let kept = self.kept_trailer.as_ref().map(Fix::at);
+        self.changed |= newest.is_some_and(|newest| kept.is_none_or(|kept| newest.millis_since(kept) >= PARKED_MS));
+    }
+
+    /// What the record says has become wrong: it is written again.
+    pub fn keep(&mut self) {
+        self.changed = true;
     }
 
     fn take_sample(&mut self, at: UnixMillis, sample: Option<Sample>, scene: &Scene<'_>, out: &mut VecDeque<Event>) {
@@ -492,7 +525,7 @@ impl Pair {
         out.push_back(found(FindingEvent::Opened, &episode, scene));
         self.state.phase = Phase::Open(episode);
         self.state.dwell.clear();
-        self.away_since = None;
+        self.state.away_since = None;
         self.waiting = None;
         self.changed = true;
     }
@@ -523,7 +556,7 @@ impl Pair {
         out.push_back(found(FindingEvent::DroppedOk, &episode, scene));
         self.state.phase = Phase::Dropped(episode, place);
         self.state.dwell.clear();
-        self.away_since = None;
+        self.state.away_since = None;
         self.waiting = None;
         self.changed = true;
     }
@@ -545,9 +578,26 @@ impl Pair {
         let place = scene.tractor.history.place_of(tractor);
         let sample = Sample::of(at, &place, &last_place(scene, trailer), 0.0, scene.limits);
         if sample.clear < SUSPECTED_M {
-            self.away_since = None;
+            self.state.away_since = None;
         } else {
-            self.away_since.get_or_insert(at);
+            let since = *self.state.away_since.get_or_insert(at);
+            let step = scene.trailer.silence_ms(scene.limits.trailer_interval_ms) / SILENT_INTERVALS;
+            self.changed |= self.kept_away != Some(since) && at.millis_since(since) >= step;
+        }
+    }
+
+    /// Writes down where the tractor parks and that it has left, where its trailer came to stand, and that a trailer that
+    /// had been silent has reported: what a restart must not take for a theft or a silence. Nothing while both travel.
+    fn watch_places(&mut self, side: Side, at: UnixMillis, scene: &Scene<'_>) {
+        self.changed |= side == Side::Tractor && self.kept_away.is_some() && self.state.away_since.is_none();
+        let Some(newest) = scene.tractor.history.newest() else { return };
+        let stays = self.kept_parked.is_some_and(|kept| kept.stands_with(newest));
+        if !stays {
+            self.changed |= self.kept_parked.is_some() || scene.tractor.history.parked().is_some();
+        } else if let Some(trailer) = scene.trailer.history.newest().filter(|_| self.state.phase == Phase::Watching) {
+            let is_known =
+                self.kept_trailer.is_some_and(|kept| kept.stands_with(trailer) || at.millis_since(kept.at()) < PARKED_MS);
+            self.changed |= !trailer.moves() && !is_known;
         }
     }
 }

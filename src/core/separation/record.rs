@@ -3,6 +3,7 @@
 use heapless::Vec;
 use serde::{Deserialize, Serialize};
 
+use super::acceptance::Lag;
 use super::dwell::Dwell;
 use super::finding::ViolationKind;
 use super::history::Fix;
@@ -29,6 +30,20 @@ pub struct PairRecord {
     pub tractor_fixes: Vec<Fix, TRACTOR_FIXES>,
     /// Latest fixes of the trailer.
     pub trailer_fixes: Vec<Fix, TRAILER_FIXES>,
+    /// What is wrong with the tractor's clock,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tractor_clock: Option<WrongClock>,
+    /// and with the trailer's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trailer_clock: Option<WrongClock>,
+}
+
+/// A clock that is known to be wrong: how far it is off need not be found out again after a restart.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct WrongClock {
+    pub(super) lag: Lag,
+    /// Event time of the newest sign of it.
+    pub(super) suspect_since: Option<UnixMillis>,
 }
 
 /// What is known of a pair, all in event time.
@@ -50,6 +65,9 @@ pub struct PairState {
     /// Newest time a tractor that was not joined yet was near its trailer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub near: Option<UnixMillis>,
+    /// First time the tractor was far from where its silent trailer last reported.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub away_since: Option<UnixMillis>,
     /// Evidence of the separation that may be going on.
     #[serde(default, skip_serializing_if = "Dwell::is_empty")]
     pub dwell: Dwell,

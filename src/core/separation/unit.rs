@@ -1,9 +1,10 @@
 //! One tractor or trailer as the detector knows it.
 
 use super::Receive;
-use super::acceptance::Intake;
+use super::acceptance::{Intake, Refusal};
 use super::history::History;
 use super::limits::millis;
+use super::record::WrongClock;
 use crate::core::id::UnitId;
 use crate::core::roster::TrailerTraits;
 use crate::core::telemetry::CouplingState;
@@ -11,6 +12,8 @@ use crate::core::time::UnixMillis;
 
 /// As many samples explained by the same path show that a unit's clock is wrong.
 const SUSPECT_VETOES: u16 = 3;
+/// Of the last eight positions.
+const MOSTLY_STALE: u32 = 5;
 /// Signs of a wrong clock count for a day.
 const SUSPECT_MS: i64 = 86_400_000;
 /// A unit that travelled when last heard is silent after a quarter of an hour, or three of its intervals.
@@ -42,6 +45,10 @@ pub(super) struct Unit {
     vetoes: u16,
     last_veto: UnixMillis,
     suspect_since: Option<UnixMillis>,
+    /// Refused positions by reason, as far as they can be counted.
+    pub refused: [u16; Refusal::ALL.len()],
+    /// Which of the last eight positions were stale, the newest in the lowest bit.
+    stale: u8,
 }
 
 impl Unit {
@@ -60,6 +67,8 @@ impl Unit {
             vetoes: 0,
             last_veto: UnixMillis::default(),
             suspect_since: None,
+            refused: Default::default(),
+            stale: 0,
         }
     }
 
@@ -76,6 +85,11 @@ impl Unit {
     /// A fix was accepted: notes whether the newest one came in time.
     pub fn note_delay(&mut self, now: Receive) {
         self.is_late = now.trusted && self.history.newest().is_some_and(|newest| now.at.millis_since(newest.at()) > LATE_MS);
+    }
+
+    /// Whether what it sent while nobody could hear it is arriving, out of order perhaps.
+    pub fn is_draining(&self, now: UnixMillis) -> bool {
+        self.is_late && now.millis_since(self.heard) <= LATE_MS
     }
 
     /// How long it may be silent before that means something.
@@ -106,8 +120,45 @@ impl Unit {
         self.vetoes > 0 && self.last_veto >= at
     }
 
+    /// What came of a position.
+    pub fn note_position(&mut self, refused: Option<Refusal>) {
+        if let Some(count) = refused.and_then(|why| self.refused.get_mut(why as usize)) {
+            *count = count.saturating_add(1);
+        }
+        if refused != Some(Refusal::Duplicate) {
+            self.stale = self.stale << 1 | u8::from(refused == Some(Refusal::Stale));
+        }
+    }
+
+    /// Most of its last positions were an old one under a new time.
+    pub fn is_stale(&self) -> bool {
+        self.stale.count_ones() >= MOSTLY_STALE
+    }
+
+    /// Positions refused for other reasons than that they came twice.
+    pub fn refusals(&self) -> u32 {
+        let of = |why: Refusal| u32::from(self.refused.get(why as usize).copied().unwrap_or_default());
+        Refusal::ALL.into_iter().filter(|why| *why != Refusal::Duplicate).map(of).sum()
+    }
+
+    /// Whether it has reported since the start.
+    pub fn heard(&self) -> Option<UnixMillis> {
+        self.has_reported.then_some(self.heard)
+    }
+
     pub fn suspect_clock(&mut self, at: UnixMillis) {
         self.suspect_since = Some(at);
+    }
+
+    /// What has to be known of its clock after a restart.
+    pub fn wrong_clock(&self) -> Option<WrongClock> {
+        let is_wrong = self.intake.clock_is_off() || self.is_clock_suspect();
+        is_wrong.then(|| WrongClock { lag: self.intake.lag.clone(), suspect_since: self.suspect_since })
+    }
+
+    pub fn restore_clock(&mut self, clock: WrongClock) {
+        self.intake.lag = clock.lag;
+        self.suspect_since = clock.suspect_since;
     }
 
     pub fn is_clock_suspect(&self) -> bool {
@@ -123,7 +174,23 @@ mod tests {
     #[test]
     fn twenty_thousand_units_fit_a_gateway() {
         assert!(size_of::<Unit>() <= 2_304, "{}", size_of::<Unit>());
-        assert!(size_of::<super::super::pair::Pair>() <= 704, "{}", size_of::<super::super::pair::Pair>());
+        assert!(size_of::<super::super::pair::Pair>() <= 752, "{}", size_of::<super::super::pair::Pair>());
+    }
+
+    #[test]
+    fn most_of_the_last_positions_make_a_unit_stale_and_repetitions_do_not_count() {
+        let mut unit = Unit::new(UnitId::new("R-1").unwrap(), UnixMillis(0));
+        for _ in 0..5 {
+            assert!(!unit.is_stale());
+            unit.note_position(Some(Refusal::Stale));
+            unit.note_position(Some(Refusal::Duplicate));
+        }
+        assert!(unit.is_stale());
+        assert_eq!(unit.refusals(), 5);
+        for _ in 0..4 {
+            unit.note_position(None);
+        }
+        assert!(!unit.is_stale());
     }
 
     #[test]

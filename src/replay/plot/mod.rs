@@ -99,7 +99,7 @@ fn panel(svg: &mut String, top: f64, (tractor, trailer): &PairId, trail: &Trail,
     );
     let area = Area { left: MARGIN + 58.0, top: top + 34.0, width: 742.0, height: 236.0 };
     chart::draw(svg, area, trail, times, watch.settings());
-    map::draw(svg, Area { left: WIDTH - MARGIN - 290.0, width: 290.0, ..area }, trail);
+    map::draw(svg, Area { left: WIDTH - MARGIN - 290.0, width: 290.0, ..area }, trail, watch.zones());
     svg.push_str("</g>\n");
 }
 
@@ -162,6 +162,7 @@ text{font:13px system-ui,-apple-system,'Segoe UI','DejaVu Sans',sans-serif;fill:
 .violation{fill:#d32f2f;fill-opacity:.15}.suspected{fill:#e0a100;fill-opacity:.2}
 .event{fill:none;stroke-width:1.5}.event-apart{stroke:#c62828}.event-together{stroke:#1f8a4c}.event-suspected{stroke:#b27a00}
 .naive{fill:#7b8496}
+.zone{fill:#1f8a4c;fill-opacity:.12;stroke:#1f8a4c;stroke-opacity:.7}.zone-name{fill:#1a6b3c;font-size:12px}
 @media (prefers-color-scheme:dark){
 text{fill:#e8edf4}.muted,.tick{fill:#a3aec0}
 .note{stroke:#10141b}
@@ -174,6 +175,7 @@ text{fill:#e8edf4}.muted,.tick{fill:#a3aec0}
 .violation{fill:#ff5c50;fill-opacity:.2}.suspected{fill:#edc04a;fill-opacity:.2}
 .event-apart{stroke:#ff7a70}.event-together{stroke:#58cf88}.event-suspected{stroke:#edc04a}
 .naive{fill:#8f9bb0}
+.zone{fill:#58cf88;fill-opacity:.14;stroke:#58cf88}.zone-name{fill:#7fdca6}
 }
 ";
 
@@ -188,7 +190,7 @@ mod tests {
     use crate::replay::Session;
 
     /// So many pairs of which the last comes apart; unit names that XML does not like.
-    fn drawn(pairs: usize) -> String {
+    fn drawn(pairs: usize, zones: &str) -> String {
         let assignment = |n| Assignment {
             tractor: format!("T<{n:02}>&").parse().unwrap(),
             trailers: [format!("R{n:02}").parse().unwrap()].into_iter().collect(),
@@ -200,6 +202,7 @@ mod tests {
         let settings = Settings::default();
         let router = [Source::default()].into_iter().collect();
         let mut session = Session::new(&settings, router, Topics::new("gladhand", "h"), roster).watching(&settings);
+        session.line(format!(r#"{{"topic":"gladhand/zones","received":1763569135,"payload":{zones}}}"#).as_bytes()).unwrap();
         for ts in (1_763_569_135..).step_by(10).take(60) {
             for n in 0..pairs {
                 let away = if n + 1 == pairs { f64::from((ts - 1_763_569_335).max(0)) * 1e-4 } else { 0.0 };
@@ -216,14 +219,30 @@ mod tests {
 
     #[test]
     fn the_picture_is_well_formed_and_bounded() {
-        let svg = drawn(MAX_PANELS + 3);
+        let svg = drawn(MAX_PANELS + 3, "[]");
         assert_eq!(svg.matches("class=\"pair\"").count(), MAX_PANELS);
         assert!(svg.contains("3 more pairs"), "{svg}");
         assert!(svg.contains("T&lt;14&gt;&amp; and R14"), "the pair with a finding is drawn");
         assert!(svg.contains("left behind ") && svg.contains("class=\"violation\""));
         assert!(!svg.contains("NaN") && !svg.contains("inf"));
         assert_well_formed(&svg);
-        assert_well_formed(&drawn(0));
+        assert_well_formed(&drawn(0, "[]"));
+    }
+
+    #[test]
+    fn the_map_shows_the_zones_that_reach_it() {
+        let svg = drawn(
+            1,
+            r#"[{"name":"A & B","center":[27.0,179.9999],"radius_m":100},
+                {"name":"Line","polygon":[[27.001,179.999],[27.001,-179.999],[27.002,179.9999]]},
+                {"name":"Far","center":[28.0,179.9999],"radius_m":100},
+                {"name":"Elsewhere","polygon":[[29.0,9.0],[29.0,9.1],[29.1,9.0]]}]"#,
+        );
+        assert_eq!(svg.matches("<circle class=\"zone\"").count(), 1);
+        assert_eq!(svg.matches("<path class=\"zone\"").count(), 1);
+        assert!(svg.contains(">A &amp; B</text>") && svg.contains(">Line</text>"));
+        assert!(!svg.contains("Far") && !svg.contains("Elsewhere"));
+        assert_well_formed(&svg);
     }
 
     fn assert_well_formed(svg: &str) {
