@@ -295,6 +295,14 @@ impl History {
         }
     }
 
+    /// Whether it was nowhere else than within `reach` metres of a place from then on, or, if nothing is known of it since, at
+    /// last.
+    pub fn stays(&self, place: Position, reach: f64, from: UnixMillis) -> bool {
+        let start = self.index(from).min(self.fixes.len().saturating_sub(1));
+        let since = self.fixes.get(start..).unwrap_or_default();
+        !since.is_empty() && since.iter().all(|fix| fix.position().distance(place).0 < reach)
+    }
+
     /// The highest speed between two times, in m/s.
     pub fn top_speed(&self, from: UnixMillis, to: UnixMillis) -> f64 {
         let within = self.fixes.iter().filter(|f| f.at() >= from && f.at() <= to);

@@ -540,8 +540,8 @@ impl Pair {
         }
         let far = |a: Position, b: Position| a.distance(b).0 >= MOVED_M;
         let left_the_tractor = self.state.together_at.filter(|together| {
-            let tractor_stayed = scene.tractor.history.newest().is_some_and(|f| !far(f.position(), *together));
-            tractor_stayed && far(newest.trailer, *together)
+            // All the while: a tractor that only passes where the two were last seen together has not stayed there.
+            scene.tractor.history.stays(*together, MOVED_M, first.at) && far(newest.trailer, *together)
         });
         if let Some(together) = left_the_tractor {
             (ViolationKind::TrailerMovingAlone, together)
