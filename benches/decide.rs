@@ -1,5 +1,5 @@
 //! How long one report takes to be decided, and to be decoded and decided as the shell does it, with the heap allocations of
-//! each: `cargo bench --bench decide`.
+//! each: `cargo bench --bench decide [-- PART OF A LINE'S NAME]`.
 //!
 //! Fleets of simulated rigs on the road, histories as full as they get on the way: the first two thirds of a haul warm up,
 //! the rest is measured in rounds of 1,000 reports, of which the fastest and the median are printed in nanoseconds a report.
@@ -36,7 +36,8 @@ fn main() {
             let message = |report: Report| (format!("fleet/{}/telemetry", report.unit), to_payload(&report));
             measure(&name("both"), &fleet, message, |machine, (topic, payload), now| {
                 let decoder = router.route(topic).expect("a decoder");
-                let decoded = decoder.decode(topic, payload.as_bytes(), &mut |report| machine.handle(Input::Report(&report), now));
+                let decoded =
+                    decoder.decode(topic, payload.as_bytes(), &mut |report| machine.handle(Input::Report(&report), now));
                 black_box(decoded).expect("a report");
             });
         }
@@ -45,6 +46,9 @@ fn main() {
 
 /// Prints a line: what `handle` costs for one of the fleet's reports, `prepare`d beforehand.
 fn measure<T>(name: &str, fleet: &Fleet, prepare: impl Fn(Report) -> T, handle: impl Fn(&mut Machine, &T, Now)) {
+    if std::env::args().skip(1).any(|part| !part.starts_with('-') && !name.contains(&part)) {
+        return;
+    }
     let mut machine = fleet.machine();
     let mut reports = fleet.reports();
     let mut last = None;

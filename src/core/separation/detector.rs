@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use super::comparison::{self, Comparison};
 use super::finding::{DecidedBy, Finding, FindingEvent};
 use super::limits::Limits;
+use super::names::Names;
 use super::observations::{Observations, Refused};
 use super::pair::{Message, Pair, Scene, finding};
 use super::record::{PairRecord, Phase};
@@ -23,7 +24,7 @@ pub struct Detector {
     limits: Limits,
     zones: Vec<Zone>,
     traits: BTreeMap<UnitId, TrailerTraits>,
-    names: BTreeMap<UnitId, u32>,
+    names: Names,
     units: Slots<Box<Unit>>,
     pairs: Slots<Box<Pair>>,
     events: VecDeque<Event>,
@@ -51,7 +52,7 @@ impl Detector {
             limits: Limits::from(settings),
             zones: Vec::new(),
             traits: BTreeMap::new(),
-            names: BTreeMap::new(),
+            names: Names::default(),
             units: Slots::default(),
             pairs: Slots::default(),
             events: VecDeque::new(),
@@ -73,7 +74,7 @@ impl Detector {
 
     /// Says what is known of a trailer's tracker.
     pub fn set_trailer(&mut self, traits: TrailerTraits) {
-        if let Some(unit) = self.names.get(&traits.id).and_then(|slot| self.units.get_mut(*slot)) {
+        if let Some(unit) = self.slot(&traits.id).and_then(|slot| self.units.get_mut(slot)) {
             unit.set_traits(&traits);
         }
         self.traits.insert(traits.id.clone(), traits);
@@ -140,7 +141,7 @@ impl Detector {
     /// Takes in one report.
     pub fn report(&mut self, report: &Report, now: Receive) {
         self.notice_trust(now);
-        let Some(slot) = self.names.get(&*report.unit).copied() else {
+        let Some(slot) = self.slot(&report.unit) else {
             self.counts.unassigned += 1;
             return;
         };
@@ -243,7 +244,7 @@ impl Detector {
 
     /// What a fix of one unit shows of its pairs, as it stands now. Nothing is decided by asking.
     pub fn comparisons(&self, unit: &UnitId, at: UnixMillis, each: &mut dyn FnMut(&UnitId, &UnitId, Comparison)) {
-        let Some((slot, unit)) = self.names.get(unit).and_then(|slot| Some((*slot, self.units.get(*slot)?))) else { return };
+        let Some((slot, unit)) = self.slot(unit).and_then(|slot| Some((slot, self.units.get(slot)?))) else { return };
         for pair in unit.pairs.iter().filter_map(|pair| self.pairs.get(*pair)) {
             let (Some(tractor), Some(trailer)) = (self.units.get(pair.tractor), self.units.get(pair.trailer)) else { continue };
             let side = if pair.tractor == slot { Side::Tractor } else { Side::Trailer };
@@ -356,7 +357,7 @@ impl Detector {
             unit.pairs.retain(|p| *p != slot);
             let (id, is_alone) = (unit.id.clone(), unit.pairs.is_empty());
             if is_alone {
-                self.names.remove(&id);
+                self.names.remove(&id, unit_slot);
                 self.units.take(unit_slot);
             }
             Some(id)
@@ -378,23 +379,27 @@ impl Detector {
     }
 
     fn unit(&mut self, id: &UnitId, heard: UnixMillis) -> u32 {
-        if let Some(slot) = self.names.get(id) {
-            return *slot;
+        if let Some(slot) = self.slot(id) {
+            return slot;
         }
         let mut unit = Box::new(Unit::new(id.clone(), heard));
         if let Some(traits) = self.traits.get(id) {
             unit.set_traits(traits);
         }
         let slot = self.units.add(unit);
-        self.names.insert(id.clone(), slot);
+        self.names.insert(id, slot);
         slot
+    }
+
+    fn slot(&self, id: &UnitId) -> Option<u32> {
+        self.names.find(id, |slot| self.units.get(slot).is_some_and(|unit| unit.id == *id))
     }
 
     /// Slots of the pairs whose tractor this is.
     fn pairs_of(&self, tractor: &UnitId) -> Vec<u32> {
-        let Some(slot) = self.names.get(tractor) else { return Vec::new() };
-        let pairs = self.units.get(*slot).map(|u| u.pairs.clone()).unwrap_or_default();
-        pairs.into_iter().filter(|p| self.pairs.get(*p).is_some_and(|p| p.tractor == *slot)).collect()
+        let Some(slot) = self.slot(tractor) else { return Vec::new() };
+        let pairs = self.units.get(slot).map(|u| u.pairs.clone()).unwrap_or_default();
+        pairs.into_iter().filter(|p| self.pairs.get(*p).is_some_and(|p| p.tractor == slot)).collect()
     }
 
     fn trailer_of(&self, pair: u32) -> Option<&UnitId> {
@@ -403,7 +408,7 @@ impl Detector {
     }
 
     fn pair_of(&self, tractor: &UnitId, trailer: &UnitId) -> Option<u32> {
-        let trailer = *self.names.get(trailer)?;
+        let trailer = self.slot(trailer)?;
         self.pairs_of(tractor).into_iter().find(|p| self.pairs.get(*p).is_some_and(|p| p.trailer == trailer))
     }
 }

@@ -25,6 +25,7 @@ mod dwell;
 pub mod finding;
 mod history;
 mod limits;
+mod names;
 mod observations;
 mod pair;
 mod record;
