@@ -30,6 +30,9 @@ const LAST_ANSWERS: Duration = Duration::from_secs(2);
 /// Questions on the control socket that may wait for the main loop.
 const ASKED_AT_ONCE: usize = 64;
 
+/// Records written together at the start.
+const KEPT_AT_ONCE: usize = 512;
+
 /// Longest time without a look around.
 const LOOK_EVERY: Duration = Duration::from_secs(60);
 
@@ -68,9 +71,8 @@ pub struct Shell {
 
 impl Shell {
     /// Opens the store, restores the core, and starts to listen.
-    pub async fn start(loaded: Loaded) -> Result<Self, CannotStart> {
-        let config = &loaded.config;
-        let (mut keeper, entries, found) = Keeper::open(config.gateway.state_dir.clone()).await?;
+    pub async fn start(mut loaded: Loaded) -> Result<Self, CannotStart> {
+        let (mut keeper, entries, found) = Keeper::open(loaded.config.gateway.state_dir.clone()).await?;
         let mut clock = Clock::new(Machine::last_start(&entries));
         let now = clock.now();
         let identity = Identity { pid: std::process::id(), version: env!("CARGO_PKG_VERSION"), nonce: nonce() };
@@ -79,6 +81,7 @@ impl Shell {
         for key in machine.restore(&entries, now) {
             warn!("store: the entry {key} cannot be read and is left alone");
         }
+        drop(entries);
         match found {
             store::Health::Ok => {}
             store::Health::Repaired { .. } => machine.handle(Input::StoreFound { quarantined: false }, now),
@@ -88,8 +91,13 @@ impl Shell {
         machine.handle(Input::Ready(vendor.ready()), now);
         let mut service = Service::new();
         // The start is counted before anybody can hear of it: the will names it.
-        let restored = drain(&mut machine);
-        keeper.commit(restored.changes, &mut service).await;
+        let mut restored = drain(&mut machine);
+        // Each of them stands for itself, and of a large fleet they are many.
+        while !restored.changes.is_empty() {
+            let rest = restored.changes.split_off(KEPT_AT_ONCE.min(restored.changes.len()));
+            keeper.commit(core::mem::replace(&mut restored.changes, rest), &mut service).await;
+        }
+        let config = &loaded.config;
 
         let (sender, asks) = mpsc::channel(ASKED_AT_ONCE);
         let socket = &config.api.socket;

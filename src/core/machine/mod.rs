@@ -190,6 +190,7 @@ pub enum Telling {
 /// See the module.
 #[derive(Debug)]
 pub struct Machine {
+    /// Their roster is in the book.
     settings: Settings,
     identity: Identity,
     since: UnixMillis,
@@ -275,7 +276,8 @@ struct Waiter {
 impl Machine {
     /// A machine that knows nothing yet: restore it, then hand it inputs.
     #[must_use]
-    pub fn new(settings: Settings, identity: Identity, now: Now) -> Self {
+    pub fn new(mut settings: Settings, identity: Identity, now: Now) -> Self {
+        let roster = core::mem::take(&mut settings.roster);
         let mut machine = Self {
             detector: Detector::new(&settings.separation),
             book: Book::default(),
@@ -306,7 +308,7 @@ impl Machine {
             nobody_to_call: BTreeMap::new(),
             out: VecDeque::new(),
         };
-        machine.book.load(machine.settings.roster.clone());
+        machine.book.load(roster);
         machine
     }
 
@@ -423,11 +425,11 @@ impl Machine {
         self.session
     }
 
-    fn configure(&mut self, settings: Settings, now: Now) {
+    fn configure(&mut self, mut settings: Settings, now: Now) {
         self.detector.configure(&settings.separation);
         self.queue.configure(settings.calls.clone(), settings.retry.clone());
         let before = self.book.assignments().into_iter().map(|(assignment, _)| assignment.tractor.clone()).collect();
-        self.book.load(settings.roster.clone());
+        self.book.load(core::mem::take(&mut settings.roster));
         self.settings = settings;
         self.apply_roster(before, now);
         self.health_wanted = true;
