@@ -31,7 +31,7 @@ ci: lint docs test ## what must hold for every change
 nightly: deps sdk ## the same at length: 100,000 histories, every scenario over 200 seeds
 	GLADHAND_HISTORIES=100000 GLADHAND_SEEDS=200 tests/summary $(CARGO) test --locked --release --no-fail-fast
 
-bench: deps ## decode, decide and store, in figures
+bench: deps ## decode, decide, store and the running daemon, in figures
 	$(CARGO) bench --locked
 
 # Debian's packages that building and testing need, and the file by which each is known to be there.
