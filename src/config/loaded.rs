@@ -2,9 +2,7 @@
 
 use std::mem;
 use std::net::SocketAddr;
-use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
-use std::thread;
 
 use super::secrets::{self, Secret, Surroundings};
 use super::{Config, ConfigError, load, roster};
@@ -33,7 +31,7 @@ impl Loaded {
     /// Everything that is wrong with them.
     pub fn read(path: &Path) -> Result<Self, Vec<ConfigError>> {
         let config = load(path)?;
-        let roster = roster_beside(path, &config.calls.default_country)?;
+        let roster = roster::load(&Config::roster_path(path), &config.calls.default_country)?;
         Ok(Self { path: path.to_owned(), config, roster })
     }
 
@@ -121,14 +119,6 @@ impl Loaded {
         let found = secrets::from_file(file).map_err(|why| why.to_string())?;
         Ok(Password::new(found.secret.expose()))
     }
-}
-
-/// While it is parsed a roster takes fifty times its text. All of that is on the heap of a thread that ends, and goes back to
-/// the system; what remains is copied to ours.
-fn roster_beside(config: &Path, country: &str) -> Result<roster::Roster, Vec<ConfigError>> {
-    let parsed = thread::scope(|scope| scope.spawn(|| roster::load(&Config::roster_path(config), country)).join());
-    let theirs = parsed.unwrap_or_else(|panic| resume_unwind(panic))?;
-    Ok(theirs.clone())
 }
 
 fn keep<T: Clone + PartialEq>(kept: &mut Vec<&'static str>, key: &'static str, old: &T, new: &mut T) {
