@@ -20,6 +20,7 @@ const NOT_YET: [(&str, &str); 2] = [
 pub(super) struct Document<'t> {
     file: &'t Path,
     text: &'t str,
+    root: Spanned<DeTable<'t>>,
     /// By key, written like `calls.max_age` or `telemetry[0].topic`.
     entries: BTreeMap<String, Entry>,
 }
@@ -42,14 +43,13 @@ impl<'t> Document<'t> {
         })?;
         let mut entries = BTreeMap::new();
         enter_table("", root.get_ref(), &mut entries);
-        Ok(Self { file, text, entries })
+        Ok(Self { file, text, root, entries })
     }
 
     /// # Errors
     /// The first key that is unknown, missing or of the wrong kind.
     pub(super) fn read<T: DeserializeOwned>(&self) -> Result<T, ConfigError> {
-        // Parsed once more: a tree of a large roster, kept and copied, would be most of the daemon's memory.
-        toml::from_str(self.text).map_err(|error: toml::de::Error| {
+        T::deserialize(toml::de::Deserializer::from(self.root.clone())).map_err(|error| {
             let at = error.span().map(|span| span.start);
             let key = at.map(|at| self.key_at(at)).unwrap_or_default();
             let (key, message) = in_plain_words(key, error.message());
