@@ -7,7 +7,7 @@ use crate::core::geo::Position;
 use crate::core::time::UnixMillis;
 
 /// Fixes kept of one unit. Thinned as below, 96 hold a quarter of an hour of a 1 Hz tracker and days of a sparse one.
-const CAPACITY: usize = 96;
+const CAPACITY: usize = 84;
 /// The newest fixes are never thinned.
 const UNTOUCHED: usize = 24;
 /// Most reports are among so many newest ones: three cache lines.
