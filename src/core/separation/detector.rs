@@ -25,8 +25,8 @@ pub struct Detector {
     zones: Vec<Zone>,
     traits: BTreeMap<UnitId, TrailerTraits>,
     names: Names,
-    units: Slots<Box<Unit>>,
-    pairs: Slots<Box<Pair>>,
+    units: Slots<Unit>,
+    pairs: Slots<Pair>,
     events: VecDeque<Event>,
     counts: Counts,
     /// Whether the last receive time could be believed; unknown before the first.
@@ -216,6 +216,14 @@ impl Detector {
         self.events.pop_front()
     }
 
+    /// As [`poll`](Self::poll), up to the first finding.
+    pub fn poll_record(&mut self) -> Option<Event> {
+        match self.events.front()? {
+            Event::Keep(_) | Event::Forget { .. } => self.events.pop_front(),
+            Event::Found(_) => None,
+        }
+    }
+
     /// The episodes that are suspected or open.
     pub fn open(&self) -> impl Iterator<Item = Finding> + '_ {
         self.pairs.iter().filter_map(|pair| {
@@ -369,7 +377,7 @@ impl Detector {
 
     fn add_pair(&mut self, pair: Pair) -> u32 {
         let (tractor, trailer) = (pair.tractor, pair.trailer);
-        let slot = self.pairs.add(Box::new(pair));
+        let slot = self.pairs.add(pair);
         for unit in [tractor, trailer] {
             if let Some(unit) = self.units.get_mut(unit) {
                 unit.pairs.push(slot);
@@ -382,7 +390,7 @@ impl Detector {
         if let Some(slot) = self.slot(id) {
             return slot;
         }
-        let mut unit = Box::new(Unit::new(id.clone(), heard));
+        let mut unit = Unit::new(id.clone(), heard);
         if let Some(traits) = self.traits.get(id) {
             unit.set_traits(traits);
         }
@@ -423,7 +431,8 @@ fn note_coupling<'a>(unit: &mut Unit, coupling: &'a Coupling, at: UnixMillis, no
     Some((at, tractor))
 }
 
-/// Things that keep their number for life.
+/// Things that keep their number for life. They stand side by side: between them the heap would be in pieces, and a long list
+/// grows where it is.
 #[derive(Debug)]
 struct Slots<T> {
     items: Vec<Option<T>>,

@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 use crate::core::geo::Position;
 use crate::core::time::UnixMillis;
 
-/// Fixes kept of one unit. Thinned as below, 96 hold a quarter of an hour of a 1 Hz tracker and days of a sparse one.
-const CAPACITY: usize = 84;
+/// Fixes kept of one unit. Thinned as below, 80 hold a quarter of an hour of a 1 Hz tracker and days of a sparse one.
+const CAPACITY: usize = 80;
 /// The newest fixes are never thinned.
 const UNTOUCHED: usize = 24;
 /// Most reports are among so many newest ones: three cache lines.
@@ -15,7 +15,7 @@ const RECENT: usize = 8;
 /// Thinning opens gaps of at most this in a track: interpolation across 20 s is off by at most 60 m ([`A_MAX`]).
 const THINNED_GAP_MS: i64 = 20_000;
 /// When thinning frees fewer fixes than this, the oldest ones go.
-const MIN_FREED: usize = 16;
+const MIN_FREED: usize = 12;
 
 /// From this speed on a unit claims to move.
 const MOTION_MPS: f64 = 1.5;
