@@ -43,7 +43,7 @@ nightly: deps sdk ## the same at length: 100,000 histories, every scenario over 
 powercut: deps ## the daemon under 3,000 power cuts for each model of a disk, 1,800 during recovery, 600 damages
 	nice $(CARGO) test --locked --profile long --test store_power_cuts -- --ignored --nocapture no_cut
 
-bench: deps ## decode, decide and store, in figures
+bench: deps ## decode, decide, store and the running daemon, in figures
 	$(CARGO) bench --locked
 
 # Debian's packages that building and testing need, and the file by which each is known to be there.

@@ -1,8 +1,8 @@
 //! Decoding a report in gladhand's own format touches no heap, nor does finding its decoder.
-#![allow(unsafe_code, clippy::expect_used)]
+#![allow(clippy::expect_used)]
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
+#[path = "common/allocations.rs"]
+mod allocations;
 
 use gladhand::formats::{Decoded, Router, Source};
 
@@ -26,43 +26,15 @@ fn decode_allocates_nothing() {
         ("other/T-002", r#"{"ts":1763569135,"lat":27.53,"lon":-99.48}"#),
         ("fleet/R-001/telemetry", r#"{"unit":"R-001","ts":1763569135,"coupling":{"state":"unhooked"}}"#),
     ] {
-        let before = ALLOCATIONS.get();
-        let decoder = router.route(topic).expect("a decoder");
-        let decoded = decoder.decode(topic, payload.as_bytes(), &mut |report| {
-            std::hint::black_box(report);
+        let mut decoded = None;
+        let allocations = allocations::during(|| {
+            let decoder = router.route(topic).expect("a decoder");
+            decoded = Some(decoder.decode(topic, payload.as_bytes(), &mut |report| {
+                std::hint::black_box(report);
+            }));
         });
-        let allocations = ALLOCATIONS.get() - before;
-        assert_eq!((decoded, allocations), (Ok(Decoded::Reports(1)), 0), "{payload}");
+        assert_eq!((decoded, allocations), (Some(Ok(Decoded::Reports(1))), 0), "{payload}");
     }
     // The counter counts.
-    let before = ALLOCATIONS.get();
-    drop(std::hint::black_box(Box::new(5)));
-    assert_eq!(ALLOCATIONS.get() - before, 1);
-}
-
-thread_local! {
-    static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
-}
-
-struct Counting;
-
-#[global_allocator]
-static GLOBAL: Counting = Counting;
-
-// SAFETY: every call goes to the system's allocator unchanged; the counter is a thread-local without destructor and without
-// lazy initialisation, so that counting neither allocates nor fails.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATIONS.set(ALLOCATIONS.get() + 1);
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        unsafe { System.dealloc(pointer, layout) }
-    }
-
-    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        ALLOCATIONS.set(ALLOCATIONS.get() + 1);
-        unsafe { System.realloc(pointer, layout, size) }
-    }
+    assert_eq!(allocations::during(|| drop(std::hint::black_box(Box::new(5)))), 1);
 }

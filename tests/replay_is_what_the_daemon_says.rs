@@ -83,7 +83,7 @@ fn heard(item: &Item) -> Option<Heard> {
 }
 
 fn session(loaded: &Loaded) -> Session {
-    let settings = loaded.settings();
+    let settings = loaded.clone().settings();
     Session::new(&settings.separation, loaded.router(), settings.topics, settings.roster).watching(&settings.separation)
 }
 
@@ -102,7 +102,7 @@ fn live(loaded: &Loaded, heard: &[Heard]) -> Vec<Finding> {
     let first = &heard[0];
     let mut now = Now { mono: Mono::default(), wall: first.received, trusted: first.trusted };
     let identity = Identity { pid: 1, version: "0", nonce: "n".to_owned() };
-    let mut machine = Machine::new(loaded.settings(), identity, now);
+    let mut machine = Machine::new(loaded.clone().settings(), identity, now);
     machine.restore(&[], now);
     let router = loaded.router();
     let mut found = Vec::new();

@@ -43,7 +43,7 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(config: &Path, args: &Args) -> Outcome {
-    let loaded = loaded(config, args).map_err(Failure::Malformed)?;
+    let mut loaded = loaded(config, args).map_err(Failure::Malformed)?;
     let settings = loaded.settings();
     let mut session = Session::new(&settings.separation, loaded.router(), settings.topics, settings.roster);
     if args.explain || args.compare || args.plot.is_some() {

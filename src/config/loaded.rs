@@ -1,5 +1,6 @@
 //! Configuration, roster and secrets as they were read together, and what the daemon makes of them.
 
+use std::mem;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
@@ -52,9 +53,10 @@ impl Loaded {
         Ok((new, kept))
     }
 
-    /// What the core is configured with.
+    /// What the core is configured with. The roster, which may be large, moves there.
     #[must_use]
-    pub fn settings(&self) -> Settings {
+    pub fn settings(&mut self) -> Settings {
+        let roster = mem::take(&mut self.roster);
         let config = &self.config;
         Settings {
             gateway: config.gateway.id.clone(),
@@ -64,8 +66,8 @@ impl Loaded {
             retry: config.retry.clone(),
             health_interval: config.health.interval,
             roster: RosterFile {
-                assignments: self.roster.assignments.clone(),
-                trailers: self.roster.trailers.clone(),
+                assignments: roster.assignments,
+                trailers: roster.trailers,
                 zones: config.zones.clone(),
                 dispatcher: config.dispatcher(),
             },

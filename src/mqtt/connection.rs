@@ -16,7 +16,7 @@ use tokio::time::{sleep, timeout};
 
 use super::backoff::{Attempt, Backoff};
 use super::inbox::{Arrival, Message};
-use super::link::Established;
+use super::link::{Established, SharedSession};
 use super::{Password, Settings, Will};
 use crate::host::clock;
 
@@ -32,8 +32,10 @@ const LARGEST_PACKET: u32 = 256 * 1024;
 const RECEIVE_MAXIMUM: u16 = 128;
 /// Publishes of ours in flight at most; less where the broker's receive maximum says so.
 pub(super) const WINDOW: usize = 64;
-/// More than there are packet ids to acknowledge, plus our publishes: nothing is ever refused. It grows as it is used.
-const REQUESTS: usize = u16::MAX as usize + 2 * WINDOW;
+/// Acknowledgements handed to rumqttc at once.
+pub(super) const ACKS: usize = 64;
+/// Room for the acknowledgements, our publishes, the subscription and the goodbye: nothing is ever refused.
+const REQUESTS: usize = ACKS + 2 * WINDOW;
 
 pub(super) fn options(settings: &Settings, client_id: &str, password: Option<&Password>, will: Option<Will>) -> MqttOptions {
     let mut options = MqttOptions::new(client_id, bracketed(&settings.host), settings.port);
@@ -61,13 +63,14 @@ pub(super) fn options(settings: &Settings, client_id: &str, password: Option<&Pa
 }
 
 /// Connects again and again, until goodbye is said or nobody listens.
-pub(super) async fn keep(options: MqttOptions, filters: Arc<[String]>, arrivals: Sender<Arrival>) {
+pub(super) async fn keep(options: MqttOptions, filters: Arc<[String]>, arrivals: Sender<Arrival>, session: SharedSession) {
     let mut backoff = Backoff::default();
     let mut epoch = 0;
     loop {
         epoch += 1;
         let mut connection = JoinSet::new();
-        connection.spawn(Connection::new(options.clone(), epoch, filters.clone(), arrivals.clone()).run());
+        let (filters, to, session) = (filters.clone(), arrivals.clone(), session.clone());
+        connection.spawn(Connection::new(options.clone(), epoch, filters, to, session).run());
         let (reason, attempt) = match connection.join_next().await {
             Some(Ok(End::Goodbye)) | None => return,
             Some(Ok(End::Lost { reason, attempt })) => (reason, attempt),
@@ -141,6 +144,7 @@ struct Connection {
     epoch: u64,
     filters: Arc<[String]>,
     arrivals: Sender<Arrival>,
+    session: SharedSession,
     since: Option<Instant>,
     /// Publishes that went out on this connection.
     published: u64,
@@ -152,9 +156,9 @@ struct Connection {
 struct Unheard;
 
 impl Connection {
-    fn new(options: MqttOptions, epoch: u64, filters: Arc<[String]>, arrivals: Sender<Arrival>) -> Self {
+    fn new(options: MqttOptions, epoch: u64, filters: Arc<[String]>, arrivals: Sender<Arrival>, session: SharedSession) -> Self {
         let (client, eventloop) = AsyncClient::new(options, REQUESTS);
-        Self { client, eventloop, epoch, filters, arrivals, since: None, published: 0, unanswered: BTreeMap::new() }
+        Self { client, eventloop, epoch, filters, arrivals, session, since: None, published: 0, unanswered: BTreeMap::new() }
     }
 
     async fn run(mut self) -> End {
@@ -190,6 +194,10 @@ impl Connection {
             Event::Outgoing(Outgoing::Publish(packet_id)) => {
                 self.published += 1;
                 self.unanswered.insert(packet_id, self.published);
+                Ok(())
+            }
+            Event::Outgoing(Outgoing::PubAck(_)) => {
+                self.session.acked(self.epoch);
                 Ok(())
             }
             _ => Ok(()),

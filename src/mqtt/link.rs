@@ -7,10 +7,11 @@ use std::time::Duration;
 use bytes::Bytes;
 use rumqttc::v5::AsyncClient;
 use rumqttc::v5::mqttbytes::QoS;
+use rumqttc::v5::mqttbytes::v5::Publish;
 use rumqttc::v5::mqttbytes::valid_topic;
 use tokio::time::timeout;
 
-use super::connection::WINDOW;
+use super::connection::{ACKS, WINDOW};
 use super::inbox::{Inbox, LinkEvent, Message};
 
 /// Publishes that wait at most, those in flight included.
@@ -60,10 +61,10 @@ pub(super) fn new() -> (Link, SharedSession) {
 impl Link {
     /// Tells the broker that a message is done with. Does nothing for one of a former connection, which the broker sends again.
     pub fn ack(&mut self, message: Message) {
-        let session = self.session.lock();
-        if let Some(client) = session.client.as_ref().filter(|_| session.epoch == message.epoch) {
-            // Refused only if the connection has just ended: the channel holds more than there are packet ids.
-            drop(client.try_ack(&message.publish));
+        let mut session = self.session.lock();
+        if session.epoch == message.epoch && message.publish.qos == QoS::AtLeastOnce {
+            session.acks.push_back(message.publish.pkid);
+            session.pump_acks();
         }
     }
 
@@ -132,13 +133,23 @@ impl Link {
     }
 }
 
-/// What [`Link`] and [`Inbox`] know of the connection. Both live in the main loop; the lock is never held across an await.
+/// What [`Link`] and [`Inbox`] know of the connection, both in the main loop, and what the poll task moves on. The lock is never
+/// held across an await.
 #[derive(Clone, Debug, Default)]
 pub(super) struct SharedSession(Arc<Mutex<Session>>);
 
 impl SharedSession {
     pub fn lock(&self) -> MutexGuard<'_, Session> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// An acknowledgement went out on this connection.
+    pub fn acked(&self, epoch: u64) {
+        let mut session = self.lock();
+        if session.epoch == epoch {
+            session.acking = session.acking.saturating_sub(1);
+            session.pump_acks();
+        }
     }
 }
 
@@ -164,6 +175,10 @@ pub(super) struct Session {
     /// Handed to rumqttc and not answered, with its place in the order of this connection's publishes, from 1.
     flying: VecDeque<(u64, Ticket)>,
     published: u64,
+    /// Packet ids that wait to be acknowledged: a broker that overruns its receive maximum makes them many.
+    acks: VecDeque<u16>,
+    /// Acknowledgements handed to rumqttc and not sent.
+    acking: usize,
 }
 
 #[derive(Debug)]
@@ -211,6 +226,18 @@ impl Session {
             return Err(NotSent::Full);
         }
         Ok(())
+    }
+
+    /// Hands over a few: in rumqttc each takes 200 bytes.
+    fn pump_acks(&mut self) {
+        let Some(client) = &self.client else { return };
+        while self.acking < ACKS
+            && let Some(pkid) = self.acks.pop_front()
+        {
+            // Refused only if the connection has just ended.
+            drop(client.try_ack(&Publish { pkid, qos: QoS::AtLeastOnce, ..Publish::default() }));
+            self.acking += 1;
+        }
     }
 
     /// Hands over what the window allows.
@@ -277,6 +304,22 @@ mod tests {
         }
         assert_eq!(link.publish(Ticket(1), "a".repeat(65_536), "x", false), Err(NotSent::Topic));
         assert_eq!(link.pending(), 0);
+    }
+
+    #[test]
+    fn acknowledgements_are_handed_over_as_others_go_out() {
+        let (mut link, _eventloop) = session(WINDOW, usize::MAX);
+        for (pkid, epoch) in (1..=200).map(|pkid| (pkid, 1)).chain([(201, 0)]) {
+            link.ack(Message { publish: Publish { pkid, qos: QoS::AtLeastOnce, ..Publish::default() }, epoch });
+        }
+        let waiting = |link: &Link| {
+            let session = link.session.lock();
+            (session.acking, session.acks.len())
+        };
+        assert_eq!(waiting(&link), (64, 136));
+        link.session.acked(1);
+        link.session.acked(0);
+        assert_eq!(waiting(&link), (64, 135));
     }
 
     #[test]

@@ -31,7 +31,7 @@
 //! |---|---|
 //! | auto-ack loses what was not processed | manual acks; `tests/mqtt_redelivers_what_was_not_acked.rs` |
 //! | awaiting the client in the poll task stalls | the poll task only calls `try_`; `tests/mqtt_flood.rs` |
-//! | acks share the bounded request channel | it holds more than there are packet ids, so an ack finds room |
+//! | acks share the bounded request channel, 200 bytes each | [`Link`] hands over 64 at a time, the others wait as packet ids |
 //! | does not resubscribe | the poll task does, on every ConnAck; `tests/mqtt_resubscribes_after_session_loss.rs` |
 //! | drops or reorders pending publishes on reconnect | none are left to it; `tests/mqtt_publishes_survive_a_broker_restart.rs` |
 //! | an oversized message reconnects for ever | Maximum Packet Size in CONNECT; `tests/mqtt_oversized_is_dropped_by_the_broker.rs` |
@@ -140,7 +140,7 @@ pub fn connect(
 ) -> (Link, Inbox) {
     let options = connection::options(settings, client_id, password, Some(will));
     let (link, session) = link::new();
-    let inbox = inbox::new(session, |arrivals| connection::keep(options, Arc::from(subscriptions), arrivals));
+    let inbox = inbox::new(session.clone(), |arrivals| connection::keep(options, Arc::from(subscriptions), arrivals, session));
     (link, inbox)
 }
 

@@ -37,6 +37,9 @@ const STORE_PATIENCE: Duration = Duration::from_secs(2);
 /// While the store takes no writes, health is said this often.
 const SAY_EVERY: Duration = Duration::from_secs(10);
 
+/// Records written together at the start.
+const KEPT_AT_ONCE: usize = 512;
+
 /// Longest time without a look around.
 const LOOK_EVERY: Duration = Duration::from_secs(60);
 
@@ -86,9 +89,8 @@ struct Unkept {
 
 impl Shell {
     /// Opens the store, restores the core, and starts to listen.
-    pub async fn start(loaded: Loaded) -> Result<Self, CannotStart> {
-        let config = &loaded.config;
-        let (mut keeper, entries, found) = Keeper::open(config.gateway.state_dir.clone()).await?;
+    pub async fn start(mut loaded: Loaded) -> Result<Self, CannotStart> {
+        let (mut keeper, entries, found) = Keeper::open(loaded.config.gateway.state_dir.clone()).await?;
         let mut clock = Clock::new(Machine::last_start(&entries));
         let now = clock.now();
         let identity = Identity { pid: std::process::id(), version: env!("CARGO_PKG_VERSION"), nonce: nonce() };
@@ -97,14 +99,22 @@ impl Shell {
         for key in machine.restore(&entries, now) {
             warn!("store: the entry {key} cannot be read and is left alone");
         }
+        drop(entries);
         found_in(&mut machine, &found, now);
         let vendor = Vendor::new(client(&loaded));
         machine.handle(Input::Ready(vendor.ready()), now);
         let service = Service::new();
         // The start is counted before anybody can hear of it: the will names it.
-        let restored = drain(&mut machine);
+        let mut restored = drain(&mut machine);
+        // Each of them stands for itself, and of a large fleet they are many.
+        while restored.changes.len() > KEPT_AT_ONCE {
+            let rest = restored.changes.split_off(KEPT_AT_ONCE);
+            keeper.keep(core::mem::replace(&mut restored.changes, rest));
+            keeper.kept().await;
+        }
         keeper.keep(restored.changes);
         let kept = timeout(STORE_PATIENCE, keeper.kept()).await.is_ok();
+        let config = &loaded.config;
 
         let (sender, asks) = mpsc::channel(ASKED_AT_ONCE);
         let socket = &config.api.socket;

@@ -17,20 +17,15 @@ use crate::core::separation::{Event, Finding, FindingEvent};
 use crate::core::time::{Mono, Now};
 
 /// Health is not said more often than this on its own account.
-const HEALTH_AT_MOST_EVERY: Duration = Duration::from_secs(1);
+pub(super) const HEALTH_SOON: Duration = Duration::from_secs(1);
+/// Reports that lead to nothing may still end a silence. To find out, every unit is looked at: 20,000 take milliseconds.
+pub(super) const HEALTH_UNDER_TRAFFIC: Duration = Duration::from_secs(10);
 
 impl Machine {
     /// Carries everything to its end. The order of outputs is the order in which they must be performed.
     pub(super) fn drain(&mut self, now: Now) {
         while let Some(event) = self.detector.poll() {
-            match event {
-                Event::Keep(pair) => {
-                    let key = pair_key(&pair.tractor, &pair.trailer);
-                    self.keep(key, &pair);
-                }
-                Event::Forget { tractor, trailer } => self.forget(pair_key(&tractor, &trailer)),
-                Event::Found(finding) => self.found(*finding, now),
-            }
+            self.decided(event, now);
         }
         let detector = &self.detector;
         self.queue.advance(now, &|violation_id| detector.newest_evidence(violation_id));
@@ -57,7 +52,22 @@ impl Machine {
             }
         }
         self.answer_waiters(now);
+        if !self.out.is_empty() {
+            self.health_may_differ(HEALTH_SOON);
+        }
         self.say_health(now);
+    }
+
+    /// One thing that the detector wants done.
+    pub(super) fn decided(&mut self, event: Event, now: Now) {
+        match event {
+            Event::Keep(pair) => {
+                let key = pair_key(&pair.tractor, &pair.trailer);
+                self.keep(key, &pair);
+            }
+            Event::Forget { tractor, trailer } => self.forget(pair_key(&tractor, &trailer)),
+            Event::Found(finding) => self.found(*finding, now),
+        }
     }
 
     fn found(&mut self, finding: Finding, now: Now) {
@@ -197,7 +207,7 @@ impl Machine {
         let health = self.health(now);
         let overdue = now.mono >= self.health_said_at + self.settings.health_interval;
         self.health_looked_at = now.mono;
-        self.health_may_differ = false;
+        self.health_within = None;
         if self.health_wanted || overdue || self.health_said.as_ref().is_none_or(|said| health.differs(said)) {
             self.health_wanted = false;
             self.health_said_at = now.mono;
@@ -212,7 +222,11 @@ impl Machine {
             return Mono::default();
         }
         let interval = self.health_said_at + self.settings.health_interval;
-        if self.health_may_differ { interval.min(self.health_looked_at + HEALTH_AT_MOST_EVERY) } else { interval }
+        self.health_within.map_or(interval, |within| interval.min(self.health_looked_at + within))
+    }
+
+    pub(super) fn health_may_differ(&mut self, within: Duration) {
+        self.health_within = Some(self.health_within.map_or(within, |wanted| wanted.min(within)));
     }
 }
 

@@ -201,9 +201,13 @@ pub enum Telling {
     Warning(String),
 }
 
+/// Room that is kept for outputs: a restored fleet has one for each pair.
+const OUTPUTS: usize = 64;
+
 /// See the module.
 #[derive(Debug)]
 pub struct Machine {
+    /// Their roster is in the book.
     settings: Settings,
     identity: Identity,
     since: UnixMillis,
@@ -236,7 +240,8 @@ pub struct Machine {
     health_said_at: Mono,
     health_looked_at: Mono,
     health_wanted: bool,
-    health_may_differ: bool,
+    /// Since health was looked at, something happened after which it is looked at again within this.
+    health_within: Option<core::time::Duration>,
     nobody_to_call: BTreeMap<UnitId, ViolationId>,
     out: VecDeque<Output>,
 }
@@ -307,7 +312,8 @@ struct Waiter {
 impl Machine {
     /// A machine that knows nothing yet: restore it, then hand it inputs.
     #[must_use]
-    pub fn new(settings: Settings, identity: Identity, now: Now) -> Self {
+    pub fn new(mut settings: Settings, identity: Identity, now: Now) -> Self {
+        let roster = core::mem::take(&mut settings.roster);
         let mut machine = Self {
             detector: Detector::new(&settings.separation),
             book: Book::default(),
@@ -337,11 +343,11 @@ impl Machine {
             health_said_at: Mono::default(),
             health_looked_at: Mono::default(),
             health_wanted: true,
-            health_may_differ: false,
+            health_within: None,
             nobody_to_call: BTreeMap::new(),
             out: VecDeque::new(),
         };
-        machine.book.load(machine.settings.roster.clone());
+        machine.book.load(roster);
         machine
     }
 
@@ -431,15 +437,24 @@ impl Machine {
             }
             Input::Stopping => self.queue.stop(),
             Input::Configure(settings) => self.configure(*settings, now),
-            Input::Tick => self.detector.advance(receive(now)),
+            Input::Tick => {
+                self.detector.advance(receive(now));
+                self.health_may_differ(consequences::HEALTH_UNDER_TRAFFIC);
+                self.drain(now);
+                return;
+            }
         }
-        self.health_may_differ = true;
+        self.health_may_differ(consequences::HEALTH_SOON);
         self.drain(now);
     }
 
     /// The next thing to do.
     pub fn poll_output(&mut self) -> Option<Output> {
-        self.out.pop_front()
+        let next = self.out.pop_front();
+        if next.is_none() {
+            self.out.shrink_to(OUTPUTS);
+        }
+        next
     }
 
     /// When [`Input::Tick`] is due at the latest, and why.
@@ -469,11 +484,11 @@ impl Machine {
         self.writes
     }
 
-    fn configure(&mut self, settings: Settings, now: Now) {
+    fn configure(&mut self, mut settings: Settings, now: Now) {
         self.detector.configure(&settings.separation);
         self.queue.configure(settings.calls.clone(), settings.retry.clone());
         let before = self.book.assignments().into_iter().map(|(assignment, _)| assignment.tractor.clone()).collect();
-        self.book.load(settings.roster.clone());
+        self.book.load(core::mem::take(&mut settings.roster));
         self.settings = settings;
         self.apply_roster(before, now);
         self.health_wanted = true;
@@ -484,7 +499,16 @@ impl Machine {
         for tractor in before.iter().filter(|tractor| self.book.assignment(tractor).is_none()) {
             self.detector.assign(tractor, &[], now.wall, receive(now));
         }
-        self.book.apply(&mut self.detector, receive(now));
+        self.book.prepare(&mut self.detector);
+        let book = core::mem::take(&mut self.book);
+        for (assignment, _) in book.assignments() {
+            Book::assign_in(&mut self.detector, assignment, receive(now));
+            // At once: all pairs of a large fleet beside their records would be most of the daemon's memory.
+            while let Some(record) = self.detector.poll_record() {
+                self.decided(record, now);
+            }
+        }
+        self.book = book;
         self.owe_what_nobody_heard(now);
     }
 

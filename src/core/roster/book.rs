@@ -143,13 +143,23 @@ impl Book {
 
     /// Tells a detector what is in effect; what it knows already has no effect there.
     pub fn apply(&self, detector: &mut Detector, now: Receive) {
+        self.prepare(detector);
+        for (assignment, _) in self.assignments() {
+            Self::assign_in(detector, assignment, now);
+        }
+    }
+
+    /// Tells a detector all but the assignments.
+    pub fn prepare(&self, detector: &mut Detector) {
         for traits in self.trailers() {
             detector.set_trailer(traits.clone());
         }
         detector.set_zones(self.zones().0.to_vec());
-        for (assignment, _) in self.assignments() {
-            detector.assign(&assignment.tractor, &assignment.trailers, assignment.since.unwrap_or(ALWAYS), now);
-        }
+    }
+
+    /// Tells a detector one assignment.
+    pub fn assign_in(detector: &mut Detector, assignment: &Assignment, now: Receive) {
+        detector.assign(&assignment.tractor, &assignment.trailers, assignment.since.unwrap_or(ALWAYS), now);
     }
 
     /// The dispatcher for a tractor's driver: the roster's, else the default.

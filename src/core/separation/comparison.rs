@@ -57,7 +57,7 @@ pub(super) fn around<'a>(
     let (before, after) = own.neighbours(at);
     let from = before.map_or(UnixMillis(at.0.saturating_sub(NEAR_MS)), |f| f.at());
     let to = after.map_or(UnixMillis(at.0.saturating_add(beyond_ms)), |f| f.at());
-    let others = other.fixes().iter().filter(move |f| f.at() > from && f.at() <= to);
+    let others = other.after(from).iter().take_while(move |f| f.at() <= to);
     let times = others.map(move |f| (side.other(), f)).chain(own.get(at).map(move |f| (side, f)));
     times.filter_map(move |(side, fix)| {
         let sample = Sample::at_fix(side, fix, tractor, trailer, limits)?;

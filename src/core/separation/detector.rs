@@ -7,6 +7,7 @@ use super::acceptance::{Intake, Refusal};
 use super::comparison::{self, Comparison};
 use super::finding::{DecidedBy, Finding, FindingEvent};
 use super::limits::Limits;
+use super::names::Names;
 use super::observations::{Observations, Refused, UnitView};
 use super::pair::{Explained, Message, Pair, Scene, finding};
 use super::record::{PairRecord, Phase};
@@ -25,9 +26,9 @@ pub struct Detector {
     limits: Limits,
     zones: Vec<Zone>,
     traits: BTreeMap<UnitId, TrailerTraits>,
-    names: BTreeMap<UnitId, u32>,
-    units: Slots<Box<Unit>>,
-    pairs: Slots<Box<Pair>>,
+    names: Names,
+    units: Slots<Unit>,
+    pairs: Slots<Pair>,
     events: VecDeque<Event>,
     counts: Counts,
     /// Whether the last receive time could be believed; unknown before the first.
@@ -55,7 +56,7 @@ impl Detector {
             limits: Limits::from(settings),
             zones: Vec::new(),
             traits: BTreeMap::new(),
-            names: BTreeMap::new(),
+            names: Names::default(),
             units: Slots::default(),
             pairs: Slots::default(),
             events: VecDeque::new(),
@@ -78,7 +79,7 @@ impl Detector {
 
     /// Says what is known of a trailer's tracker.
     pub fn set_trailer(&mut self, traits: TrailerTraits) {
-        if let Some(unit) = self.names.get(&traits.id).and_then(|slot| self.units.get_mut(*slot)) {
+        if let Some(unit) = self.slot(&traits.id).and_then(|slot| self.units.get_mut(slot)) {
             unit.set_traits(&traits);
         }
         self.traits.insert(traits.id.clone(), traits);
@@ -153,7 +154,7 @@ impl Detector {
     /// Takes in one report.
     pub fn report(&mut self, report: &Report, now: Receive) {
         self.notice_trust(now);
-        let Some(slot) = self.names.get(&*report.unit).copied() else {
+        let Some(slot) = self.slot(&report.unit) else {
             self.counts.unassigned += 1;
             return;
         };
@@ -240,6 +241,14 @@ impl Detector {
         self.events.pop_front()
     }
 
+    /// As [`poll`](Self::poll), up to the first finding.
+    pub fn poll_record(&mut self) -> Option<Event> {
+        match self.events.front()? {
+            Event::Keep(_) | Event::Forget { .. } => self.events.pop_front(),
+            Event::Found(_) => None,
+        }
+    }
+
     /// The episodes that are suspected or open.
     pub fn open(&self) -> impl Iterator<Item = Finding> + '_ {
         self.pairs.iter().filter_map(|pair| {
@@ -279,7 +288,7 @@ impl Detector {
     /// What a fix of one unit shows of its pairs, as it stands now, and then the earlier comparisons that the last input
     /// made [`Vetoed`](comparison::Verdict::Vetoed). Nothing is decided by asking.
     pub fn comparisons(&self, unit: &UnitId, at: UnixMillis, each: &mut dyn FnMut(&UnitId, &UnitId, Comparison)) {
-        let Some((slot, unit)) = self.names.get(unit).and_then(|slot| Some((*slot, self.units.get(*slot)?))) else { return };
+        let Some((slot, unit)) = self.slot(unit).and_then(|slot| Some((slot, self.units.get(slot)?))) else { return };
         for pair in unit.pairs.iter().filter_map(|pair| self.pairs.get(*pair)) {
             let (Some(tractor), Some(trailer)) = (self.units.get(pair.tractor), self.units.get(pair.trailer)) else { continue };
             let side = if pair.tractor == slot { Side::Tractor } else { Side::Trailer };
@@ -329,7 +338,7 @@ impl Detector {
     #[must_use]
     pub fn most_refused(&self, most: usize, now: Receive) -> Vec<UnitView> {
         let refused = self.units.iter().map(|unit| (unit.refusals(), unit)).filter(|(refusals, _)| *refusals > 0);
-        let mut worst: Vec<(u32, &Unit)> = refused.map(|(refusals, unit)| (refusals, &**unit)).collect();
+        let mut worst: Vec<(u32, &Unit)> = refused.collect();
         worst.sort_unstable_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.id.cmp(&b.1.id)));
         worst.into_iter().take(most).map(|(_, unit)| self.view(unit, now)).collect()
     }
@@ -342,7 +351,7 @@ impl Detector {
             let silent = unit.is_silent(now.at, self.limits.trailer_interval_ms);
             [silent, unit.is_clock_suspect(), unit.is_stale()].into_iter().filter(|wrong| *wrong).count()
         };
-        let mut all: Vec<_> = self.units.iter().map(|unit| ((faults(unit), unit.refusals()), &**unit)).collect();
+        let mut all: Vec<_> = self.units.iter().map(|unit| ((faults(unit), unit.refusals()), unit)).collect();
         all.sort_unstable_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.id.cmp(&b.1.id)));
         let more = all.len().saturating_sub(most);
         (all.into_iter().take(most).map(|(_, unit)| self.view(unit, now)).collect(), more)
@@ -478,7 +487,7 @@ impl Detector {
             unit.pairs.retain(|p| *p != slot);
             let (id, is_alone) = (unit.id.clone(), unit.pairs.is_empty());
             if is_alone {
-                self.names.remove(&id);
+                self.names.remove(&id, unit_slot);
                 self.units.take(unit_slot);
             }
             Some(id)
@@ -490,7 +499,7 @@ impl Detector {
 
     fn add_pair(&mut self, pair: Pair) -> u32 {
         let (tractor, trailer) = (pair.tractor, pair.trailer);
-        let slot = self.pairs.add(Box::new(pair));
+        let slot = self.pairs.add(pair);
         for unit in [tractor, trailer] {
             if let Some(unit) = self.units.get_mut(unit) {
                 unit.pairs.push(slot);
@@ -500,23 +509,27 @@ impl Detector {
     }
 
     fn unit(&mut self, id: &UnitId, heard: UnixMillis) -> u32 {
-        if let Some(slot) = self.names.get(id) {
-            return *slot;
+        if let Some(slot) = self.slot(id) {
+            return slot;
         }
-        let mut unit = Box::new(Unit::new(id.clone(), heard));
+        let mut unit = Unit::new(id.clone(), heard);
         if let Some(traits) = self.traits.get(id) {
             unit.set_traits(traits);
         }
         let slot = self.units.add(unit);
-        self.names.insert(id.clone(), slot);
+        self.names.insert(id, slot);
         slot
+    }
+
+    fn slot(&self, id: &UnitId) -> Option<u32> {
+        self.names.find(id, |slot| self.units.get(slot).is_some_and(|unit| unit.id == *id))
     }
 
     /// Slots of the pairs whose tractor this is.
     fn pairs_of(&self, tractor: &UnitId) -> Vec<u32> {
-        let Some(slot) = self.names.get(tractor) else { return Vec::new() };
-        let pairs = self.units.get(*slot).map(|u| u.pairs.clone()).unwrap_or_default();
-        pairs.into_iter().filter(|p| self.pairs.get(*p).is_some_and(|p| p.tractor == *slot)).collect()
+        let Some(slot) = self.slot(tractor) else { return Vec::new() };
+        let pairs = self.units.get(slot).map(|u| u.pairs.clone()).unwrap_or_default();
+        pairs.into_iter().filter(|p| self.pairs.get(*p).is_some_and(|p| p.tractor == slot)).collect()
     }
 
     fn trailer_of(&self, pair: u32) -> Option<&UnitId> {
@@ -525,7 +538,7 @@ impl Detector {
     }
 
     fn pair_of(&self, tractor: &UnitId, trailer: &UnitId) -> Option<u32> {
-        let trailer = *self.names.get(trailer)?;
+        let trailer = self.slot(trailer)?;
         self.pairs_of(tractor).into_iter().find(|p| self.pairs.get(*p).is_some_and(|p| p.trailer == trailer))
     }
 }
@@ -540,7 +553,8 @@ fn note_coupling<'a>(unit: &mut Unit, coupling: &'a Coupling, at: UnixMillis, no
     Some((at, tractor))
 }
 
-/// Things that keep their number for life.
+/// Things that keep their number for life. They stand side by side: between them the heap would be in pieces, and a long list
+/// grows where it is.
 #[derive(Debug)]
 struct Slots<T> {
     items: Vec<Option<T>>,

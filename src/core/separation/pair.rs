@@ -162,9 +162,8 @@ impl Pair {
         let (before, after) = own.neighbours(at);
         let from = before.map_or(UnixMillis(at.0.saturating_sub(super::history::NEAR_MS)), Fix::at);
         let to = after.map_or(UnixMillis(at.0.saturating_add(beyond_ms)), Fix::at);
-        let others = other.fixes();
         let mut own_fix = own.get(at);
-        for fix in others.get(others.partition_point(|f| f.at() <= from)..).unwrap_or_default() {
+        for fix in other.after(from) {
             if fix.at() > to {
                 break;
             }
