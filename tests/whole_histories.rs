@@ -95,7 +95,7 @@ struct Ring {
 impl World {
     fn new(seed: u64) -> Self {
         let mut rng = Rng::new(seed);
-        let end = UnixMillis(1_800_000_000_000 + i64::try_from(seed).unwrap() * 86_400_000);
+        let end = UnixMillis(1_800_000_000_000 + i64::try_from(seed % 10_000).unwrap() * 86_400_000);
         let stream = story(end, seed);
         let time = stream.first().unwrap().received;
         let reachable = rng.chance(0.6);
