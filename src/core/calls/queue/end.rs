@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use super::{Call, Callee, Queue, QueueOutput, State};
+use super::{Call, Callee, Owed, Queue, QueueOutput, State};
 use crate::core::calls::call::{Cause, Outcome};
 use crate::core::calls::dialing::{AskError, Conversation, ConversationStatus};
 use crate::core::calls::prompt;
@@ -166,38 +166,17 @@ impl Queue {
 
     /// The attempt after this one, to be [`put`](Self::put).
     pub(super) fn after(&mut self, call: &Call, callee: Callee, attempt: u32, now: Now) -> Call {
-        let mut next = Call {
-            call_sid: self.names.next(&call.driver.id),
-            revision: 0,
-            order: self.next_order(),
+        let owed = Owed {
             cause: call.cause.clone(),
-            also: call.also.clone(),
             callee,
             driver: call.driver.clone(),
             dispatcher: call.dispatcher.clone(),
             prompt: call.prompt.clone(),
             triggers: call.triggers,
-            attempt,
-            parent_call_sid: Some(call.call_sid.clone()),
-            next_call_sid: None,
-            not_before: None,
-            expires: false,
-            created: now.wall,
-            dated: now.trusted,
+            before: (attempt.saturating_sub(1), Some(call.call_sid.clone())),
             evidence: call.evidence,
-            state: State::Pending,
-            reason: None,
-            unwanted: None,
-            nobody_reached: false,
-            outcome: None,
-            duration_s: None,
-            summary: None,
-            transcript: Vec::new(),
-            conversation_id: None,
-            provider_call_sid: None,
-            changed: now.wall,
-            dialed: None,
         };
+        let mut next = Call { also: call.also.clone(), expires: false, ..self.fresh(owed, now) };
         if callee == Callee::DispatcherAfter && call.callee != callee && matches!(call.cause, Cause::Request) {
             next.prompt = prompt::relayed(&call.driver.name, &call.prompt);
         } else {

@@ -9,10 +9,19 @@ use crate::core::time::{Now, UnixMillis};
 impl Queue {
     /// A call that comes to be owed.
     pub(super) fn enter(&mut self, owed: Owed, now: Now) -> &Call {
-        let mut call = Call {
+        let mut call = self.fresh(owed, now);
+        call.prompt = self.words(&call);
+        self.put(call, now)
+    }
+
+    /// A call as it begins, to be [`put`](Self::put) once it has its words.
+    pub(super) fn fresh(&mut self, owed: Owed, now: Now) -> Call {
+        let order = self.next_order;
+        self.next_order = order.saturating_add(1);
+        Call {
             call_sid: self.names.next(&owed.driver.id),
             revision: 0,
-            order: self.next_order(),
+            order,
             cause: owed.cause,
             also: Vec::new(),
             callee: owed.callee,
@@ -40,9 +49,7 @@ impl Queue {
             provider_call_sid: None,
             changed: now.wall,
             dialed: None,
-        };
-        call.prompt = self.words(&call);
-        self.put(call, now)
+        }
     }
 
     /// A new call: kept, and told.
@@ -51,13 +58,6 @@ impl Queue {
         self.keep(call.clone(), now);
         self.out.push_back(QueueOutput::Changed(Box::new(call)));
         self.filed(call_sid)
-    }
-
-    /// The place at the end of the queue.
-    pub(super) const fn next_order(&mut self) -> u64 {
-        let order = self.next_order;
-        self.next_order = order.saturating_add(1);
-        order
     }
 
     /// The one place where a call's state changes.
