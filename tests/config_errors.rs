@@ -31,7 +31,7 @@ fn a_broken_configuration_is_told_by_file_line_and_key() {
             "4: api.listen: needs api.token_file beside it: a TCP port answers only those who bring the token",
         ),
         (
-            "[[calls.quiet_hours]]\nfrom = \"22:00\"\nto = \"25:00\"",
+            "[[calls.quiet_hours]]\nfrom = \"22:00\"\nto = \"25:00\"\ntime_zone = \"UTC\"",
             "3: calls.quiet_hours[0]: \"25:00\" is not a time of day; write it like \"22:00\"",
         ),
         ("[calls]\nattempts = 0", "4: calls.attempts: 0 is out of range; write 1 to 10"),

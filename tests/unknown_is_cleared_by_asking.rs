@@ -9,7 +9,7 @@ use gladhand::core::calls::dialing::{AskError, NotPlaced, Order, Search, Verdict
 use gladhand::core::id::CallSid;
 use gladhand::elevenlabs::{Client, ListQuery, Page};
 use gladhand::standin::{Fault, Filters, Life, Reply, StandIn};
-use vendor::{client, order, settings};
+use vendor::{Raw, Then, answer, client, order, settings};
 
 async fn stand_in() -> (StandIn, Client) {
     let stand_in = StandIn::start("127.0.0.1:0".parse().unwrap()).await.unwrap();
@@ -144,4 +144,16 @@ async fn a_wrong_key_and_an_unknown_conversation_are_named_as_such() {
     assert!(matches!(stranger.place(&order()).await, Verdict::NotPlaced(NotPlaced::Account(_))));
     assert!(matches!(stranger.conversation("conv_1").await, Err(AskError::Unauthorised(_))));
     assert_eq!(stand_in.conversations(), []);
+}
+
+#[tokio::test]
+async fn a_strangers_conversation_that_cannot_be_read_does_not_leave_an_attempt_unknown_for_ever() {
+    let ok = |body: &str| Then::Write(answer("200 OK", "", body));
+    let none = r#"{"conversations":[],"has_more":false}"#;
+    let one = r#"{"conversations":[{"conversation_id":"conv_deleted","start_time_unix_secs":1763569135}],"has_more":false}"#;
+    let gone = Then::Write(answer("404 Not Found", "", r#"{"detail":{"status":"conversation_not_found"}}"#));
+    let vendor = Raw::start([ok(none), ok(none), ok(one), gone]).await;
+    let Order { call_sid, to, .. } = order();
+    let found = client(&vendor.url).find(&Search { call_sid, to, age: None }).await;
+    assert_eq!(found, Ok(None), "both names that it went out under say that there is none");
 }

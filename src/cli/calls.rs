@@ -120,7 +120,7 @@ pub(super) fn run(config: &Path, args: &Args) -> Outcome {
                 let calls = stored(dir)?;
                 let call = calls.iter().find(|call| call.call_sid == one.call_sid);
                 let call = call.ok_or_else(|| Failure::Failed(Denied::NoSuchCall.to_string()))?;
-                Ok(call.listing(Clock::new(None).now().wall))
+                Ok(call.details(Clock::new(None).now().wall))
             })?;
             Ok(if *json { table::json(&call) } else { details(&call) })
         }
@@ -172,14 +172,14 @@ fn listing(calls: &Value) -> String {
                 name if name == "-" => get("/driver/id"),
                 name => name,
             };
-            let (phone, age) = (get("/driver/phone_masked"), span_field(call, "/age_s"));
-            vec![get("/call_sid"), get("/state"), get("/attempt"), get("/kind"), driver, phone, age, outcome]
+            let (phone, age) = (get("/phone_masked"), span_field(call, "/age_s"));
+            vec![get("/call_sid"), get("/state"), get("/attempt"), get("/kind"), driver, get("/to"), phone, age, outcome]
         })
         .collect();
     if rows.is_empty() {
         return "no calls\n".to_owned();
     }
-    table(&["CALL", "STATE", "TRY", "KIND", "DRIVER", "PHONE", "AGE", "OUTCOME"], &rows)
+    table(&["CALL", "STATE", "TRY", "KIND", "DRIVER", "TO", "PHONE", "AGE", "OUTCOME"], &rows)
 }
 
 fn details(call: &Value) -> String {
@@ -296,15 +296,17 @@ mod tests {
     fn calls_are_listed_with_what_became_of_them() {
         let calls = json!({"calls": [
             {"call_sid": "EL_DR001_1", "state": "concluded", "attempt": 1, "kind": "left_behind", "outcome": "answered",
+             "to": "driver", "phone_masked": "+1******0123",
              "driver": {"id": "DR001", "name": "Jane Doe", "phone_masked": "+1******0123"}, "reason": null, "age_s": 400.9},
             {"call_sid": "EL_17_2", "state": "held", "attempt": 2, "kind": null, "outcome": null,
+             "to": "dispatcher", "phone_masked": "+1******0199",
              "driver": {"id": "17", "name": "", "phone_masked": "+1******0124"}, "reason": "quiet hours", "age_s": 3},
         ]});
         assert_eq!(
             listing(&calls),
-            "CALL        STATE      TRY  KIND         DRIVER    PHONE         AGE     OUTCOME\n\
-             EL_DR001_1  concluded  1    left_behind  Jane Doe  +1******0123  6m 40s  answered\n\
-             EL_17_2     held       2    -            17        +1******0124  3s      quiet hours\n"
+            "CALL        STATE      TRY  KIND         DRIVER    TO          PHONE         AGE     OUTCOME\n\
+             EL_DR001_1  concluded  1    left_behind  Jane Doe  driver      +1******0123  6m 40s  answered\n\
+             EL_17_2     held       2    -            17        dispatcher  +1******0199  3s      quiet hours\n"
         );
         assert_eq!(listing(&json!({"calls": []})), "no calls\n");
         let one = details(&calls["calls"][0]);

@@ -118,7 +118,7 @@ pub(super) fn conversation(body: &[u8], key: &ApiKey) -> Result<Conversation, As
             .filter(words)
             .take(MAX_TURNS)
             .map(|turn| dialing::Turn {
-                role: shown(turn.role.as_deref().unwrap_or_default()),
+                role: if turn.role.as_deref() == Some("user") { "user" } else { "agent" }.to_owned(),
                 message: error::shown_up_to(TURN, turn.message.as_deref().unwrap_or_default(), key),
             })
             .collect(),

@@ -54,6 +54,8 @@ impl Client {
         let by_id = query.call_sid.is_some() || query.user_id.is_some();
         let mut read = 0;
         loop {
+            // Also a list of empty pages has an end.
+            read += 1;
             let page = match self.conversations(&query).await {
                 Ok(page) => page,
                 Err(why @ AskError::Refused(_)) => return Ok(Listed::CannotTell(why)),
@@ -72,8 +74,14 @@ impl Client {
                     let why = format!("more than {CANDIDATES} conversations to look through");
                     return Ok(Listed::CannotTell(AskError::Transient(why)));
                 }
-                if let Some(found) = self.candidate(row, search, by_id).await? {
-                    return Ok(Listed::Found(found));
+                match self.candidate(row, search, by_id).await {
+                    Ok(Some(found)) => return Ok(Listed::Found(found)),
+                    Ok(None) => {}
+                    // Whatever the agent has talked about since; what is ours was asked for by its name.
+                    Err(why @ AskError::NotFound(_)) if !by_id => return Ok(Listed::CannotTell(why)),
+                    // It is in the list, so it will be readable.
+                    Err(AskError::NotFound(why)) => return Err(AskError::Transient(why)),
+                    Err(why) => return Err(why),
                 }
             }
             query.cursor = match page.next {
@@ -84,12 +92,7 @@ impl Client {
     }
 
     async fn candidate(&self, row: &Row, search: &Search, by_id: bool) -> Result<Option<Found>, AskError> {
-        let conversation = match self.conversation(&row.conversation_id).await {
-            Ok(conversation) => conversation,
-            // It is in the list, so it will be readable.
-            Err(AskError::NotFound(why)) => return Err(AskError::Transient(why)),
-            Err(why) => return Err(why),
-        };
+        let conversation = self.conversation(&row.conversation_id).await?;
         Ok(is_of(&conversation, search, by_id)
             .then(|| Found { conversation_id: row.conversation_id.clone(), provider_call_sid: conversation.provider_call_sid }))
     }

@@ -14,6 +14,7 @@ use super::telling::tell;
 use super::vendor::{Answered, Unready, Vendor};
 use crate::api::{self, Asked, Limits, Server};
 use crate::config::Loaded;
+use crate::core::calls::dialing::{NotPlaced, Verdict};
 use crate::core::control::Answer;
 use crate::core::health;
 use crate::core::machine::{Effect, Identity, Input, Machine, Output};
@@ -256,6 +257,7 @@ impl Shell {
             match happened {
                 Happened::Kept => {
                     if let Some(Unkept { effects, done_with, .. }) = self.unkept.take() {
+                        let effects = self.decide_again(effects, now);
                         self.follow(true, effects, done_with, now);
                     }
                 }
@@ -274,6 +276,20 @@ impl Shell {
             let health = Box::new(self.machine.health(now));
             self.perform(vec![Effect::Health(health)]);
         }
+    }
+
+    /// A POST that waited for the disk may be too old by now, or called off: it was not made, and the core decides again.
+    fn decide_again(&mut self, effects: Vec<Effect>, now: Now) -> Vec<Effect> {
+        let (orders, others): (Vec<_>, Vec<_>) = effects.into_iter().partition(|effect| matches!(effect, Effect::Dial(_)));
+        for effect in orders {
+            if let Effect::Dial(order) = effect {
+                let reason = "the store took no writes".to_owned();
+                let late = NotPlaced::Busy { retry_after: Some(Duration::ZERO), concurrency: false, reason };
+                let verdict = Verdict::NotPlaced(late);
+                self.machine.handle(Input::Dialed { call_sid: order.call_sid, verdict }, now);
+            }
+        }
+        others
     }
 
     /// Reads configuration and roster again. A bad one changes nothing.

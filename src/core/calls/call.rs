@@ -145,7 +145,7 @@ impl Separation {
 }
 
 /// Whose telephone rings.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Callee {
     /// The driver's.
@@ -303,6 +303,11 @@ impl Outcome {
     pub fn of(conversation: &Conversation) -> Self {
         let listened = conversation.duration.as_secs() >= Self::SHORTEST_ANSWER_S;
         match conversation.call_result {
+            Some(CallResult::Answered)
+                if conversation.status == ConversationStatus::Failed && conversation.user_messages == 0 =>
+            {
+                Self::Failed
+            }
             Some(CallResult::Answered) if listened => Self::Answered,
             Some(CallResult::Answered) => Self::NoAnswer,
             Some(CallResult::Voicemail) => Self::Voicemail,
@@ -448,7 +453,18 @@ impl Call {
         serde_json::to_string(&announcement).unwrap_or_default()
     }
 
-    /// What `calls list` and `calls show` tell: the announcement and what an operator asks next. Numbers are masked.
+    /// What `calls show` tells: the listing, and what was said.
+    #[must_use]
+    pub fn details(&self, now: UnixMillis) -> serde_json::Value {
+        let mut details = self.listing(now);
+        if let Some(details) = details.as_object_mut() {
+            details.insert("summary".to_owned(), serde_json::json!(self.summary));
+            details.insert("transcript".to_owned(), serde_json::json!(self.transcript));
+        }
+        details
+    }
+
+    /// What `calls list` tells: the announcement and what an operator asks next. Numbers are masked.
     #[must_use]
     pub fn listing(&self, now: UnixMillis) -> serde_json::Value {
         serde_json::json!({
@@ -461,6 +477,7 @@ impl Call {
                 "violation_id": s.violation_id, "kind": s.kind, "tractor": s.tractor, "trailer": s.trailer, "over": s.over,
             })).collect::<Vec<_>>(),
             "to": self.callee.as_str(),
+            "phone_masked": self.phone().to_string(),
             "driver": { "id": self.driver.id, "name": self.driver.name, "phone_masked": self.driver.phone.to_string() },
             "dispatcher": self.dispatcher.as_ref().map(|d| serde_json::json!({ "name": d.name, "phone_masked": d.phone.to_string() })),
             "prompt": self.prompt,
@@ -476,8 +493,6 @@ impl Call {
             "parent_call_sid": self.parent_call_sid,
             "next_call_sid": self.next_call_sid,
             "duration_s": self.duration_s,
-            "summary": self.summary,
-            "transcript": self.transcript,
         })
     }
 }

@@ -49,16 +49,11 @@ impl QuietHours {
 struct Fields {
     from: String,
     to: String,
-    #[serde(default = "utc")]
     time_zone: String,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     days: Vec<Day>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     except: Vec<ViolationKind>,
-}
-
-fn utc() -> String {
-    "UTC".to_owned()
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -166,7 +161,8 @@ mod tests {
 
     #[test]
     fn days_are_those_on_which_it_begins_and_kinds_may_be_excepted() {
-        let friday = read("from = '22:00'\nto = '06:00'\ndays = ['fri']\nexcept = ['trailer_moving_alone']").unwrap();
+        let friday =
+            read("from = '22:00'\nto = '06:00'\ntime_zone = 'UTC'\ndays = ['fri']\nexcept = ['trailer_moving_alone']").unwrap();
         let quiet = |kind, text| friday.holds(Some(kind), at(text)).is_some();
         let left = ViolationKind::LeftBehind;
         assert!(!quiet(left, "2026-11-20T05:00:00Z"), "Friday morning belongs to Thursday's night");
@@ -174,7 +170,7 @@ mod tests {
         assert!(quiet(left, "2026-11-21T05:59:00Z"));
         assert!(!quiet(left, "2026-11-21T23:00:00Z"));
         assert!(!quiet(ViolationKind::TrailerMovingAlone, "2026-11-20T23:00:00Z"));
-        let noon = read("from = '12:00'\nto = '13:00'").unwrap();
+        let noon = read("from = '12:00'\nto = '13:00'\ntime_zone = 'UTC'").unwrap();
         assert!(noon.holds(None, at("2026-11-20T12:59:00Z")).is_some());
         assert!(noon.holds(None, at("2026-11-20T13:00:00Z")).is_none());
     }
@@ -182,18 +178,19 @@ mod tests {
     #[test]
     fn what_is_no_time_day_or_zone_is_refused_in_words() {
         for (toml, words) in [
-            ("from = '22'\nto = '06:00'", "\"22\" is not a time of day"),
-            ("from = '22:00'\nto = '24:00'", "\"24:00\" is not a time of day"),
-            ("from = '2:00'\nto = '06:00'", "\"2:00\" is not a time of day"),
-            ("from = '22:00'\nto = '22:00'", "both 22:00"),
+            ("time_zone = 'UTC'\nfrom = '22'\nto = '06:00'", "\"22\" is not a time of day"),
+            ("time_zone = 'UTC'\nfrom = '22:00'\nto = '24:00'", "\"24:00\" is not a time of day"),
+            ("time_zone = 'UTC'\nfrom = '2:00'\nto = '06:00'", "\"2:00\" is not a time of day"),
+            ("time_zone = 'UTC'\nfrom = '22:00'\nto = '22:00'", "both 22:00"),
+            ("from = '22:00'\nto = '06:00'", "missing field `time_zone`"),
             ("from = '22:00'\nto = '06:00'\ntime_zone = 'Chicago'", "\"Chicago\" is not a time zone"),
-            ("from = '22:00'\nto = '06:00'\ndays = ['Friday']", "unknown variant"),
-            ("from = '22:00'\nto = '06:00'\nzone = 'UTC'", "unknown field"),
+            ("time_zone = 'UTC'\nfrom = '22:00'\nto = '06:00'\ndays = ['Friday']", "unknown variant"),
+            ("time_zone = 'UTC'\nfrom = '22:00'\nto = '06:00'\nzone = 'UTC'", "unknown field"),
         ] {
             let why = read(toml).unwrap_err();
             assert!(why.contains(words), "{toml}: {why}");
         }
-        let night = read("from = '22:00'\nto = '06:00'\ndays = ['fri']").unwrap();
+        let night = read("from = '22:00'\nto = '06:00'\ntime_zone = 'UTC'\ndays = ['fri']").unwrap();
         assert_eq!(read(&toml::to_string(&night).unwrap()).unwrap(), night);
     }
 }

@@ -28,7 +28,7 @@ impl Machine {
                 Answer::ok(json!({ "calls": calls }))
             }
             Ask::Call(call_sid) => match self.queue.get(call_sid) {
-                Some(call) => Answer::ok(call.listing(now.wall)),
+                Some(call) => Answer::ok(call.details(now.wall)),
                 None => denied(&Denied::NoSuchCall),
             },
             Ask::Violations => {
@@ -74,6 +74,10 @@ impl Machine {
                 Err(refusal) => Some(Answer::error(refusal.status, &refusal.message)),
             },
             Ask::Acknowledge(tractor, said) => {
+                if !self.knows(&tractor) {
+                    let why = format!("no violation of {tractor} is open, and the roster has no such tractor");
+                    return Some(Answer::error(404, &why));
+                }
                 let cancelled = self.acknowledge(tractor.clone(), said, now);
                 Some(Answer::ok(json!({ "tractor": tractor, "calls_cancelled": cancelled })))
             }

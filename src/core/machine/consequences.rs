@@ -83,9 +83,7 @@ impl Machine {
                     self.snoozed.remove(&finding.tractor);
                     self.forget(snooze_key(&finding.tractor));
                 }
-                if self.nobody_to_call.get(&finding.tractor) == Some(&finding.violation_id) {
-                    self.has_somebody(&finding.tractor);
-                }
+                self.has_somebody(&finding.violation_id);
             }
             FindingEvent::Suspected | FindingEvent::DroppedOk => {}
         }
@@ -110,8 +108,8 @@ impl Machine {
             })
         });
         let Some(driver) = driver else {
-            self.nobody_to_call.insert(finding.tractor.clone(), finding.violation_id.clone());
-            self.keep(nobody_key(&finding.tractor), &(&finding.tractor, &finding.violation_id));
+            self.nobody_to_call.insert(finding.violation_id.clone(), finding.tractor.clone());
+            self.keep(nobody_key(&finding.tractor, &finding.violation_id), &(&finding.tractor, &finding.violation_id));
             let Separation { kind, tractor, trailer, .. } = &separation;
             self.warn(format!("{kind} of {tractor} and {trailer}: the roster names nobody to call"));
             return;
@@ -142,17 +140,17 @@ impl Machine {
         let open: Vec<Finding> = self
             .detector
             .open()
-            .filter(|f| f.event == FindingEvent::Opened && self.nobody_to_call.get(&f.tractor) == Some(&f.violation_id))
+            .filter(|f| f.event == FindingEvent::Opened && self.nobody_to_call.contains_key(&f.violation_id))
             .collect();
         for finding in open {
-            self.has_somebody(&finding.tractor);
+            self.has_somebody(&finding.violation_id);
             self.owe_for(&finding, now);
         }
     }
 
-    fn has_somebody(&mut self, tractor: &UnitId) {
-        if self.nobody_to_call.remove(tractor).is_some() {
-            self.forget(nobody_key(tractor));
+    fn has_somebody(&mut self, violation_id: &ViolationId) {
+        if let Some(tractor) = self.nobody_to_call.remove(violation_id) {
+            self.forget(nobody_key(&tractor, violation_id));
         }
     }
 
@@ -195,8 +193,17 @@ impl Machine {
             self.keep(snooze_key(&tractor), &snooze);
             self.snoozed.insert(tractor.clone(), snooze);
         }
-        self.has_somebody(&tractor);
+        for violation_id in &open {
+            self.has_somebody(violation_id);
+        }
         called_off
+    }
+
+    /// Whether there is anything about this tractor that somebody could acknowledge.
+    pub(super) fn knows(&self, tractor: &UnitId) -> bool {
+        self.book.assignment(tractor).is_some()
+            || self.detector.open().any(|finding| finding.tractor == *tractor)
+            || self.queue.nobody_reached().any(|call| call.separations().any(|s| s.tractor == *tractor))
     }
 
     /// Says health when it is due, asked for, or has changed; changes that follow each other within a second are one.
@@ -234,8 +241,8 @@ fn pair_key(tractor: &UnitId, trailer: &UnitId) -> String {
     record::key("pair", &[tractor, trailer])
 }
 
-pub(super) fn nobody_key(tractor: &UnitId) -> String {
-    record::key("nobody", &[tractor])
+pub(super) fn nobody_key(tractor: &UnitId, violation_id: &ViolationId) -> String {
+    record::key("nobody", &[tractor, violation_id])
 }
 
 pub(super) fn snooze_key(tractor: &UnitId) -> String {

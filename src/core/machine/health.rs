@@ -1,12 +1,12 @@
 //! Health, put together from everything that knows of something wrong.
 
 use core::time::Duration;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
 use super::{Machine, StoreFound, Writes, receive};
-use crate::core::calls::{State, Uplink};
+use crate::core::calls::{Call, Cause, State, Uplink};
 use crate::core::health::{Calls, Health, Mqtt, Status, Telemetry, Violations, Worst};
 use crate::core::id::UnitId;
 use crate::core::separation::{FindingEvent, UnitView};
@@ -57,10 +57,9 @@ impl Machine {
         reasons.extend(named("stale_position", &mut seen.stale_units.iter()));
         reasons.extend(named("silent", &mut seen.silent_units.iter()));
         reasons.extend(self.deaf_to.iter().take(MAX_NAMED).map(|filter| format!("subscription_refused:{filter}")));
-        reasons.extend(named("nobody_to_call", &mut self.nobody_to_call.keys()));
-        let unreached =
-            self.queue.nobody_reached().map(|call| call.separation().map_or(call.call_sid.as_str(), |s| s.tractor.as_str()));
-        reasons.extend(unreached.take(MAX_NAMED).map(|whom| format!("nobody_reached:{whom}")));
+        reasons.extend(named("nobody_to_call", &mut self.nobody_to_call.values().collect::<BTreeSet<_>>().into_iter()));
+        let unreached: BTreeSet<&str> = self.queue.nobody_reached().flat_map(|call| about(call).into_iter()).collect();
+        reasons.extend(unreached.into_iter().take(MAX_NAMED).map(|whom| format!("nobody_reached:{whom}")));
         let undecodable: u64 = self.undecodable.values().sum();
         let mut rejected_by: BTreeMap<String, u64> = self.undecodable.iter().map(|(k, n)| ((*k).to_owned(), *n)).collect();
         rejected_by.extend(seen.refused.by_reason().map(|(reason, n)| (reason.to_owned(), n)));
@@ -138,4 +137,12 @@ impl Machine {
 
 fn by_reason(view: &UnitView) -> BTreeMap<String, u64> {
     view.refused.by_reason().map(|(reason, count)| (reason.to_owned(), count)).collect()
+}
+
+/// The tractors that a call is about, or the call itself.
+fn about(call: &Call) -> Vec<&str> {
+    match call.cause {
+        Cause::Violation(_) => call.separations().map(|s| s.tractor.as_str()).collect(),
+        Cause::Request => vec![call.call_sid.as_str()],
+    }
 }

@@ -242,7 +242,7 @@ pub struct Machine {
     health_wanted: bool,
     /// Since health was looked at, something happened after which it is looked at again within this.
     health_within: Option<core::time::Duration>,
-    nobody_to_call: BTreeMap<UnitId, ViolationId>,
+    nobody_to_call: BTreeMap<ViolationId, UnitId>,
     out: VecDeque<Output>,
 }
 
@@ -532,7 +532,7 @@ impl Machine {
             }
             "nobody" => {
                 let (tractor, violation_id) = read(entry)?;
-                self.nobody_to_call.insert(tractor, violation_id);
+                self.nobody_to_call.insert(violation_id, tractor);
             }
             "snooze" => {
                 let snooze: Snooze = read(entry)?;
@@ -560,8 +560,8 @@ impl Machine {
         for snooze in self.snoozed.clone().values() {
             self.keep(snooze_key(&snooze.tractor), snooze);
         }
-        for nobody in self.nobody_to_call.clone() {
-            self.keep(nobody_key(&nobody.0), &nobody);
+        for (violation_id, tractor) in self.nobody_to_call.clone() {
+            self.keep(nobody_key(&tractor, &violation_id), &(&tractor, &violation_id));
         }
         for over in self.book.overrides().cloned().collect::<Vec<_>>() {
             self.keep(override_key(&over.tractor), &over);

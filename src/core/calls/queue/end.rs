@@ -7,7 +7,7 @@ use crate::core::calls::call::{Cause, Outcome};
 use crate::core::calls::dialing::{AskError, Conversation, ConversationStatus};
 use crate::core::calls::prompt;
 use crate::core::id::{CallSid, ViolationId};
-use crate::core::time::{Now, UnixMillis};
+use crate::core::time::{Now, UnixMillis, duration};
 
 /// A placed call is asked about this often at first, and after [`FOLLOW_SLOWLY_AFTER`] more rarely.
 pub(super) const FOLLOW_EVERY: Duration = Duration::from_secs(5);
@@ -52,13 +52,14 @@ impl Queue {
         self.follow_due.set(call_sid, now.mono + every);
         match answer {
             Ok(conversation) if conversation.status != ConversationStatus::Running => self.over(call, conversation, now),
+            // Not asked is not answered.
+            Err(AskError::Unauthorised(reason)) => self.account_refused(&reason, now),
+            Err(AskError::Unreachable(_)) => self.uplink_lost(now),
             Ok(_) | Err(_) if age >= FOLLOW_FOR => {
                 call.outcome = Some(Outcome::Failed);
                 let reason = "the vendor never said how the call ended".to_owned();
                 self.end(call, State::Concluded, Some(reason), End::NeverSaid, now);
             }
-            Err(AskError::Unauthorised(reason)) => self.account_refused(&reason, now),
-            Err(AskError::Unreachable(_)) => self.uplink_lost(now),
             Ok(_) | Err(AskError::Transient(_) | AskError::NotFound(_) | AskError::Refused(_)) => {}
         }
     }
@@ -78,13 +79,14 @@ impl Queue {
         {
             self.expiring.remove(&(at, call_sid.clone()));
             let Some(mut call) = self.calls.get(&call_sid).filter(|call| call.state.is_waiting()).cloned() else { continue };
-            match call.violation_id().and_then(newest_evidence).filter(|newest| *newest > call.evidence) {
+            let seen = call.separations().filter(|s| s.over.is_none()).filter_map(|s| newest_evidence(&s.violation_id)).max();
+            match seen.filter(|newest| *newest > call.evidence) {
                 Some(newest) => {
                     call.evidence = newest;
                     self.keep(call, now);
                 }
                 None => {
-                    let mut reason = format!("older than {} minutes", self.settings.max_age.as_secs() / 60);
+                    let mut reason = format!("older than {}", duration::format(self.settings.max_age));
                     if let Some(held) = call.reason.as_deref().filter(|_| call.state == State::Held) {
                         reason = format!("{reason}; it was held: {held}");
                     }
@@ -97,6 +99,9 @@ impl Queue {
     /// Ends an attempt and owes what follows from that. What follows is kept first: were it the other way round, a power cut
     /// in between could leave an end that nothing follows from.
     pub(super) fn end(&mut self, mut call: Call, state: State, reason: Option<String>, end: End, now: Now) {
+        if matches!(end, End::Unanswered | End::NeverSaid | End::NotPlaced) {
+            self.forget_ringing(&call);
+        }
         let mut reason = reason;
         match self.what_follows(&call, end, now) {
             Follows::Nothing => {}
@@ -144,14 +149,18 @@ impl Queue {
                 let next = self.after(call, call.callee, call.attempt, now);
                 another(Call { expires: call.expires, ..next })
             }
-            End::Unanswered if call.callee != Callee::DispatcherAfter && call.attempt < self.settings.attempts => {
+            End::Unanswered
+                if call.callee != Callee::DispatcherAfter
+                    && call.attempt < self.settings.attempts
+                    && !self.waits_for_the_morning(call, now) =>
+            {
                 let next = self.after(call, call.callee, call.attempt.saturating_add(1), now);
                 let due = now.wall + self.settings.retry_after;
                 let reason = Some(format!("attempt {} of {}, due at {}", next.attempt, self.settings.attempts, due.iso8601()));
                 another(Call { not_before: Some(due), reason, ..next })
             }
             // The vendor's refusal of a request is the requester's matter, and so is its age.
-            End::Refused | End::Expired if call.separation().is_none() => Follows::Nothing,
+            End::Refused | End::Expired if call.separation().is_none() && call.expires => Follows::Nothing,
             End::Unanswered | End::NeverSaid | End::Refused | End::Expired => {
                 let another_telephone = |phone| end == End::Expired || phone != call.phone();
                 let somebody = call.dispatcher.as_ref().is_some_and(|dispatcher| another_telephone(&dispatcher.phone));
@@ -162,6 +171,16 @@ impl Queue {
                 }
             }
         }
+    }
+
+    /// The next attempt would be held back by quiet hours, while the dispatcher may be told at once.
+    fn waits_for_the_morning(&self, call: &Call, now: Now) -> bool {
+        let due = now.wall + self.settings.retry_after;
+        call.callee == Callee::Driver
+            && call.separation().is_some()
+            && call.dispatcher.is_some()
+            && self.settings.escalate_to_dispatcher
+            && self.settings.quiet_hours.iter().any(|quiet| quiet.holds(call.kind(), due).is_some())
     }
 
     /// The attempt after this one, to be [`put`](Self::put).

@@ -75,7 +75,7 @@ impl Queue {
         if !reached {
             // Its return is not waited for any longer than need be.
             self.backoff = self.retry.initial;
-            self.pause = None;
+            self.pause.take_if(|pause| !pause.asked);
         }
         self.uplink = if reached { Uplink::Ok } else { Uplink::Offline };
         self.uplink_tried = Some(now.mono);

@@ -13,6 +13,8 @@ use crate::core::time::{Mono, Now};
 #[derive(Debug)]
 pub(super) struct Pause {
     pub until: Mono,
+    /// The vendor has named the time.
+    pub asked: bool,
     /// A call that ends frees the slot that was wanting.
     pub for_a_slot: bool,
 }
@@ -24,7 +26,7 @@ impl Queue {
             self.pause = None;
         }
         while self.may_leave() {
-            let Some(mut call) = self.next_to_leave().cloned() else { return };
+            let Some(mut call) = self.next_to_leave(now).cloned() else { return };
             if let Some(reason) = self.called_just_now(&call, now) {
                 self.change(&mut call, State::Cancelled, Some(reason), now);
                 continue;
@@ -43,8 +45,8 @@ impl Queue {
     }
 
     /// When the next call may leave, if one wants to.
-    pub(super) fn leaves_at(&self) -> Option<(Mono, &'static str)> {
-        if self.holds.hold_all() || self.next_to_leave().is_none() {
+    pub(super) fn leaves_at(&self, now: Now) -> Option<(Mono, &'static str)> {
+        if self.holds.hold_all() || self.next_to_leave(now).is_none() {
             return None;
         }
         match &self.pause {
@@ -67,7 +69,9 @@ impl Queue {
             }
         };
         let until = now.mono + wait;
-        self.pause = Some(Pause { until: standing.map_or(until, |standing| standing.max(until)), for_a_slot });
+        let asked = asked.is_some() || self.pause.as_ref().is_some_and(|pause| pause.asked);
+        let until = standing.map_or(until, |standing| standing.max(until));
+        self.pause = Some(Pause { until, asked, for_a_slot });
     }
 
     /// Notes for the cooldown that the driver's telephone rang, or may have.
@@ -100,7 +104,12 @@ impl Queue {
         let audience = match call.callee {
             Callee::Driver => Audience::Driver,
             Callee::DispatcherInstead => Audience::Dispatcher { driver_name: None },
-            Callee::DispatcherAfter => Audience::Dispatcher { driver_name: Some(&call.driver.name) },
+            Callee::DispatcherAfter => {
+                // Several may be about several drivers; and the dispatcher may be the one who was not reached.
+                let one = call.separations().all(|s| call.separation().is_none_or(|cause| s.tractor == cause.tractor));
+                let name = if one { call.driver.name.as_str() } else { "" };
+                Audience::Dispatcher { driver_name: Some(name).filter(|_| call.driver.phone != *call.phone()) }
+            }
         };
         match &call.cause {
             Cause::Request => call.prompt.clone(),
@@ -121,7 +130,7 @@ impl Queue {
 
     fn dial(&mut self, mut call: Call, now: Now) {
         let others = self.others_to_tell(&call, now);
-        call.also.extend(others.iter().filter_map(|other| other.separation().cloned()));
+        call.also.extend(others.iter().flat_map(|other| other.separations().cloned()));
         if call.separation().is_some() {
             call.triggers = call.separations().filter(|s| s.over.is_none()).count();
         }
@@ -142,28 +151,43 @@ impl Queue {
         self.pause.is_none() && !self.stopping && !self.holds.hold_all() && self.uplink == Uplink::Ok && free
     }
 
-    /// The oldest waiting call whose driver is not being dialled about the same kind of violation at this moment: whether the
-    /// cooldown holds it back shows when that attempt has its answer.
-    fn next_to_leave(&self) -> Option<&Call> {
-        let about = |call: &Call| call.kind().map(|kind| (call.driver.id.clone(), kind));
-        let dialing: Vec<_> = self.dialing.iter().filter_map(|sid| self.calls.get(sid)).filter_map(about).collect();
-        let waiting = self.waiting.iter().filter_map(|(_, call_sid)| self.calls.get(call_sid));
-        let mut waiting = waiting.filter(|call| call.state == State::Pending);
-        waiting.find(|call| about(call).is_none_or(|about| !dialing.contains(&about)))
+    /// The oldest call that nothing keeps back. Whose telephone is ringing for us, or in use with us, is not called meanwhile; of
+    /// a call that the cooldown ends it does not matter.
+    fn next_to_leave(&self, now: Now) -> Option<&Call> {
+        let under_way: Vec<&Call> =
+            self.dialing.iter().chain(self.following.keys()).filter_map(|call_sid| self.calls.get(call_sid)).collect();
+        let same_person = |a: &Call, b: &Call| match (a.callee, b.callee) {
+            (Callee::Driver, Callee::Driver) => a.driver.id == b.driver.id,
+            (Callee::Driver | Callee::DispatcherInstead | Callee::DispatcherAfter, _) => a.phone() == b.phone(),
+        };
+        let mut pending = self.pending.iter().filter_map(|(_, call_sid)| self.calls.get(call_sid));
+        pending.find(|call| !under_way.iter().any(|other| same_person(call, other)) || self.called_just_now(call, now).is_some())
     }
 
-    /// First attempts that wait for the same telephone and can be told in the same call.
+    /// Separations that wait for the same telephone and can be told in the same call: first attempts to a driver, and whatever
+    /// the dispatcher is to hear because a driver was not reached.
     fn others_to_tell(&self, call: &Call, now: Now) -> Vec<Call> {
-        let first = |call: &Call| call.separation().is_some() && call.parent_call_sid.is_none();
-        if !first(call) {
+        let joins = |call: &Call| {
+            call.separation().is_some() && (call.parent_call_sid.is_none() || call.callee == Callee::DispatcherAfter)
+        };
+        if !joins(call) {
             return Vec::new();
         }
-        let waiting = self.waiting.iter().filter_map(|(_, call_sid)| self.calls.get(call_sid));
-        waiting
-            .filter(|other| other.call_sid != call.call_sid && first(other) && other.state == State::Pending)
-            .filter(|other| other.callee == call.callee && other.driver.id == call.driver.id && other.phone() == call.phone())
+        let same = |other: &Call| {
+            let driver = call.callee == Callee::DispatcherAfter || other.driver.id == call.driver.id;
+            driver && other.callee == call.callee && other.phone() == call.phone()
+        };
+        let mut room = MAX_SEPARATIONS.saturating_sub(call.separations().count());
+        let pending = self.pending.iter().filter_map(|(_, call_sid)| self.calls.get(call_sid));
+        pending
+            .filter(|other| other.call_sid != call.call_sid && joins(other) && same(other))
             .filter(|other| self.called_just_now(other, now).is_none())
-            .take(MAX_SEPARATIONS - 1)
+            .take_while(|other| {
+                let taken = other.separations().count();
+                let fits = taken <= room;
+                room = room.saturating_sub(taken);
+                fits
+            })
             .cloned()
             .collect()
     }
@@ -181,7 +205,7 @@ fn rang(call: &Call) -> bool {
     call.callee != Callee::DispatcherAfter
         && match call.state {
             State::Unknown | State::Placed => true,
-            State::Concluded => call.outcome != Some(Outcome::DryRun),
+            State::Concluded => call.outcome == Some(Outcome::Answered),
             State::Pending | State::Held | State::Dialing | State::Failed | State::Expired | State::Cancelled => false,
         }
 }

@@ -47,7 +47,7 @@ use crate::core::time::{Mono, Now, UnixMillis};
 /// no more of them than pairs.
 pub const MAX_ACTIVE: usize = 20_000;
 
-/// Calls that have ended and are still listed.
+/// Calls that have ended and are still listed; and as many that reached nobody and are not acknowledged.
 pub const MAX_ENDED: usize = 1_000;
 
 /// A call to be owed.
@@ -132,6 +132,8 @@ pub struct Queue {
     calls: BTreeMap<CallSid, Call>,
     /// Owed and due, in the order in which they leave.
     waiting: BTreeSet<(u64, CallSid)>,
+    /// Those of them that nothing keeps back.
+    pending: BTreeSet<(u64, CallSid)>,
     /// Among them those of which it has not been said yet whether they are held.
     fresh: Vec<CallSid>,
     /// Owed, and not due yet.
@@ -184,6 +186,7 @@ impl Queue {
             names: Names::new(gateway, nonce),
             calls: BTreeMap::new(),
             waiting: BTreeSet::new(),
+            pending: BTreeSet::new(),
             fresh: Vec::new(),
             later: Agenda::default(),
             expiring: BTreeSet::new(),
@@ -209,7 +212,7 @@ impl Queue {
             uplink: Uplink::Ok,
             uplink_tried: None,
             probing: false,
-            clock_trusted: true,
+            clock_trusted: false,
             holds: Holds::default(),
             out: VecDeque::new(),
         }
@@ -264,9 +267,10 @@ impl Queue {
         let mut followed = BTreeMap::new();
         let mut told = BTreeMap::new();
         for call in self.calls.values() {
-            followed.extend(call.parent_call_sid.clone().map(|parent| (parent, call.call_sid.clone())));
+            let is_ours = |parent: &&CallSid| self.calls.get(*parent).is_some_and(|parent| parent.cause == call.cause);
+            followed.extend(call.parent_call_sid.as_ref().filter(is_ours).cloned().map(|parent| (parent, call.call_sid.clone())));
             if !call.state.is_waiting() {
-                told.extend(call.also.iter().map(|s| (s.violation_id.clone(), call.call_sid.clone())));
+                told.extend(call.also.iter().map(|s| ((s.violation_id.clone(), call.callee), call.call_sid.clone())));
             }
         }
         for (parent, next) in followed {
@@ -277,7 +281,8 @@ impl Queue {
         }
         let waiting: Vec<Call> = self.calls.values().filter(|call| call.state.is_waiting()).cloned().collect();
         for call in waiting {
-            if let Some(teller) = call.violation_id().and_then(|id| told.get(id)).filter(|_| call.parent_call_sid.is_none()) {
+            let first = call.parent_call_sid.is_none() || call.callee == Callee::DispatcherAfter;
+            if let Some(teller) = call.violation_id().and_then(|id| told.get(&(id.clone(), call.callee))).filter(|_| first) {
                 self.told_with(call, teller.clone(), now);
             }
         }
@@ -293,7 +298,7 @@ impl Queue {
     /// # Errors
     /// When it was requested and the queue is full.
     pub fn owe(&mut self, owed: Owed, now: Now) -> Result<&Call, Denied> {
-        let active = self.calls.len().saturating_sub(self.ended.len());
+        let active: usize = State::ALL.into_iter().filter(|state| !state.is_final()).map(|state| self.count(state)).sum();
         if active >= MAX_ACTIVE && matches!(owed.cause, Cause::Request) {
             return Err(Denied::Full);
         }
@@ -382,11 +387,22 @@ impl Queue {
             self.keep(due, now);
             return Ok(self.filed(call_sid));
         }
+        let mut last = &call;
+        while let Some(next) = last.next_call_sid.as_ref().and_then(|next| self.calls.get(next)) {
+            last = next;
+        }
+        if last.call_sid != call.call_sid && !last.state.is_final() {
+            return Err(Denied::TooLate { state: last.state, why: "that is the attempt after it, which has not ended yet" });
+        }
         // A person may know what became of an attempt of unknown outcome before the vendor says so.
         if !call.state.is_final() && call.state != State::Unknown {
             return Err(Denied::TooLate { state: call.state, why: "it has not ended yet" });
         }
-        let again = self.after(&call, call.callee, call.attempt.saturating_add(1), now);
+        let mut wanted = call.clone();
+        if wanted.no_longer_wanted().is_some() {
+            wanted.separations_mut().for_each(|separation| separation.over = None);
+        }
+        let again = self.after(&wanted, call.callee, call.attempt.saturating_add(1), now);
         let again = self.put(again, now).call_sid.clone();
         call.next_call_sid = Some(again.clone());
         call.nobody_reached = false;
@@ -463,7 +479,7 @@ impl Queue {
             self.expiring.first().filter(|_| now.trusted).map(|(at, _)| (at_wall(*at), "a call expires")),
             self.account_probe_due().map(|at| (at, "the account is probed")),
             self.uplink_probe_due().map(|at| (at, "the uplink is probed")),
-            self.leaves_at(),
+            self.leaves_at(now),
             self.later.first().map(|at| (at, "a further attempt is due")),
             self.follow_due.first().map(|at| (at, "a placed call is followed")),
             self.asks_at().map(|at| (at, "the vendor is asked about an attempt")),

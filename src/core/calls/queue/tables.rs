@@ -99,6 +99,7 @@ impl Queue {
                 self.expiring.remove(&(at, call_sid.clone()));
             }
             self.waiting.remove(&(before.order, call_sid.clone()));
+            self.pending.remove(&(before.order, call_sid.clone()));
             self.later.remove(&call_sid);
         }
         *self.counts.entry(call.state).or_insert(0) += 1;
@@ -106,8 +107,7 @@ impl Queue {
             // A clock that was set back delays no attempt for longer than it was to wait.
             let wait = call.not_before.map(|due| due.since(now.wall).min(self.settings.retry_after)).unwrap_or_default();
             if wait.is_zero() {
-                self.waiting.insert((call.order, call_sid.clone()));
-                self.fresh.push(call_sid.clone());
+                self.joins_the_waiting(&call);
             } else {
                 self.later.set(&call_sid, now.mono + wait);
             }
@@ -142,17 +142,25 @@ impl Queue {
             self.ended.push_back(call_sid.clone());
         }
         self.calls.insert(call_sid, call);
-        self.forget_the_oldest();
+        self.forget_the_oldest(now);
     }
 
     /// Further attempts whose time has come join those that wait.
     pub(super) fn become_due(&mut self, now: Now) {
         while let Some(call_sid) = self.later.pop(now.mono) {
-            if let Some(call) = self.calls.get(&call_sid) {
-                self.waiting.insert((call.order, call_sid.clone()));
-                self.fresh.push(call_sid);
+            if let Some(call) = self.calls.get(&call_sid).cloned() {
+                self.joins_the_waiting(&call);
             }
         }
+    }
+
+    fn joins_the_waiting(&mut self, call: &Call) {
+        let place = (call.order, call.call_sid.clone());
+        if call.state == State::Pending {
+            self.pending.insert(place.clone());
+        }
+        self.waiting.insert(place);
+        self.fresh.push(call.call_sid.clone());
     }
 
     #[expect(clippy::expect_used, reason = "every caller has just filed this call")]
@@ -160,7 +168,13 @@ impl Queue {
         self.calls.get(&call_sid).expect("a call that was just filed is there")
     }
 
-    fn forget_the_oldest(&mut self) {
+    fn forget_the_oldest(&mut self, now: Now) {
+        if self.nobody_reached.len() > MAX_ENDED {
+            let unheard = self.nobody_reached.iter().filter_map(|call_sid| self.calls.get(call_sid));
+            if let Some(oldest) = unheard.min_by_key(|call| call.order).cloned() {
+                self.keep(Call { nobody_reached: false, ..oldest }, now);
+            }
+        }
         while self.ended.len() > MAX_ENDED
             && let Some(call_sid) = self.ended.pop_front()
         {

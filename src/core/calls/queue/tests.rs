@@ -278,6 +278,7 @@ fn a_driver_just_called_about_it_is_not_called_again() {
     let first = queue.owe(owed("D1"), at(0)).unwrap().call_sid.clone();
     advance(&mut queue, at(0));
     queue.answered(&first, placed("conv_1"), at(1));
+    queue.followed(&first, Ok(ended(ConversationStatus::Done)), at(60));
     let second = queue.owe(Owed { evidence: at(600).wall, ..owed("D1") }, at(600)).unwrap().call_sid.clone();
     assert!(dialed(&advance(&mut queue, at(600))).is_empty());
     let call = queue.get(&second).unwrap();
@@ -409,6 +410,7 @@ fn a_clock_that_is_set_neither_ends_nor_prolongs_the_cooldown() {
         let first = queue.owe(owed("D1"), at(0)).unwrap().call_sid.clone();
         advance(&mut queue, at(0));
         queue.answered(&first, placed("conv_1"), at(1));
+        queue.followed(&first, Ok(ended(ConversationStatus::Done)), at(60));
         queue.clock_set(step, set(600));
         queue.owe(Owed { evidence: set(600).wall, ..owed("D1") }, set(600)).unwrap();
         assert_eq!(dialed(&advance(&mut queue, set(600))).len(), 0, "{step}");
@@ -599,7 +601,7 @@ fn an_end_and_what_follows_from_it_survive_a_power_cut_between_them() {
 #[test]
 fn drivers_are_left_alone_in_quiet_hours_and_the_dispatcher_is_not() {
     // 16:18:55 UTC.
-    let quiet = toml::from_str("from = '16:00'\nto = '17:00'\nexcept = ['trailer_moving_alone']").unwrap();
+    let quiet = toml::from_str("time_zone = 'UTC'\nfrom = '16:00'\nto = '17:00'\nexcept = ['trailer_moving_alone']").unwrap();
     let settings = Settings { quiet_hours: vec![quiet], ..Settings::default() };
     let mut queue = Queue::new(settings, Retry::default(), "yard-7", "n1");
     queue.set_unready(None);
@@ -612,7 +614,7 @@ fn drivers_are_left_alone_in_quiet_hours_and_the_dispatcher_is_not() {
     let escalated = dialed(&advance(&mut queue, at(1_800)));
     assert_eq!(queue.get(&escalated[0]).unwrap().callee, Callee::DispatcherAfter);
     let reason = queue.get(&held).unwrap().reason.clone().unwrap();
-    assert_eq!(reason, "older than 30 minutes; it was held: quiet hours until 17:00 (UTC)");
+    assert_eq!(reason, "older than 30m; it was held: quiet hours until 17:00 (UTC)");
     let late = Owed { evidence: at(2_400).wall, ..owed("D3") };
     let late = queue.owe(late, at(2_400)).unwrap().call_sid.clone();
     assert!(dialed(&advance(&mut queue, at(2_400))).is_empty());
@@ -650,4 +652,306 @@ fn an_account_that_is_refused_again_is_left_alone_for_longer_and_tried_with_one_
     }
     assert_eq!(attempts.len(), 4, "{attempts:?}");
     assert!(queue.is_refused());
+}
+
+fn sid_of(queue: &mut Queue, owed: Owed, now: Now) -> CallSid {
+    queue.owe(owed, now).unwrap().call_sid.clone()
+}
+
+#[test]
+fn a_retry_that_is_asked_for_twice_is_one() {
+    let mut queue = queue();
+    queue.owe(owed("D1"), at(0)).unwrap();
+    let call = place(&mut queue, at(0));
+    queue.followed(&call.call_sid, Ok(ended(ConversationStatus::Done)), at(30));
+    queue.retry(&call.call_sid, at(40)).unwrap();
+    let _second = queue.retry(&call.call_sid, at(40));
+    let again = place(&mut queue, at(41));
+    queue.followed(&again.call_sid, Ok(ended(ConversationStatus::Done)), at(80));
+    assert!(dialed(&advance(&mut queue, at(81))).is_empty(), "rung once more, not twice");
+}
+
+#[test]
+fn a_call_whose_next_attempt_is_under_way_is_not_repeated() {
+    let mut queue = queue();
+    queue.owe(owed("D1"), at(0)).unwrap();
+    let first = place(&mut queue, at(0));
+    queue.followed(&first.call_sid, Ok(unanswered()), at(30));
+    let _second = place(&mut queue, at(700));
+    let _ = queue.retry(&first.call_sid, at(705));
+    assert!(dialed(&advance(&mut queue, at(706))).is_empty(), "its next attempt is on the line");
+}
+
+#[test]
+fn what_was_called_off_and_is_repeated_is_wanted_again() {
+    let mut queue = queue();
+    queue.set_unready(Some("no API key".to_owned()));
+    let sid = sid_of(&mut queue, owed("D1"), at(0));
+    queue.acknowledge(&UnitId::new("T-1").unwrap(), "acknowledged by Ann", at(1));
+    queue.set_unready(None);
+    let again = queue.retry(&sid, at(5)).unwrap().call_sid.clone();
+    let outputs = advance(&mut queue, at(6));
+    assert_eq!(dialed(&outputs), std::slice::from_ref(&again));
+    let said = queue.get(&again).unwrap().prompt.clone();
+    queue.answered(&again, unreachable(), at(7));
+    let state = queue.get(&again).unwrap().state;
+    assert!(said.contains("not together") && state == State::Pending, "{said:?} {state}");
+}
+
+#[test]
+fn one_call_tells_of_so_many_separations_and_no_more() {
+    let mut queue = queue();
+    let many = |queue: &mut Queue, from: usize, now: Now| {
+        for n in from..from + 10 {
+            let cause = Cause::Violation(separation(&format!("V-{n}"), ViolationKind::LeftBehind));
+            queue.owe(Owed { cause, ..owed("D1") }, now).unwrap();
+        }
+    };
+    queue.set_unready(Some("x".to_owned()));
+    many(&mut queue, 0, at(0));
+    advance(&mut queue, at(0));
+    queue.set_unready(None);
+    let sid = dialed(&advance(&mut queue, at(1)))[0].clone();
+    queue.answered(&sid, unreachable(), at(2));
+    queue.probed_uplink(true, at(10));
+    let sids = dialed(&advance(&mut queue, at(20)));
+    let most = sids.iter().map(|s| queue.get(s).unwrap().separations().count()).max().unwrap();
+    assert!(most <= crate::core::calls::call::MAX_SEPARATIONS, "{most}");
+}
+
+#[test]
+fn an_uplink_lost_while_a_call_is_followed_is_no_end_of_it() {
+    let mut queue = queue();
+    queue.owe(with_dispatcher("D1"), at(0)).unwrap();
+    let call = place(&mut queue, at(0));
+    queue.followed(&call.call_sid, Err(AskError::Unreachable("no route".to_owned())), at(7_300));
+    assert_eq!(queue.get(&call.call_sid).unwrap().state, State::Placed, "the vendor was not asked");
+    queue.followed(&call.call_sid, Ok(ended(ConversationStatus::Done)), at(7_400));
+    assert_eq!(queue.get(&call.call_sid).unwrap().outcome, Some(Outcome::Answered));
+    assert_eq!(queue.list().len(), 1, "the dispatcher is not told that the driver was not reached");
+}
+
+#[test]
+fn a_call_that_nobody_answered_does_not_silence_the_next_separation() {
+    let mut queue = queue();
+    queue.owe(with_dispatcher("D1"), at(0)).unwrap();
+    let call = place(&mut queue, at(0));
+    queue.followed(&call.call_sid, Ok(unanswered()), at(30));
+    queue.violation_ended(&ViolationId::new("V-D1").unwrap(), "together again", at(60));
+    let cause = Cause::Violation(separation("V-2", ViolationKind::LeftBehind));
+    let second = sid_of(&mut queue, Owed { cause, evidence: at(300).wall, ..with_dispatcher("D1") }, at(300));
+    for secs in (300..20_000).step_by(10) {
+        if !dialed(&advance(&mut queue, at(secs))).is_empty() {
+            return;
+        }
+    }
+    panic!("nobody ever hears of V-2: {:?}", queue.get(&second).unwrap().reason);
+}
+
+#[test]
+fn a_call_of_an_unset_clock_is_dated_after_a_restart_too() {
+    let mut before = queue();
+    let unset = |secs| Now { wall: UnixMillis(0) + Duration::from_secs(secs), trusted: false, ..at(secs) };
+    let request = Owed { cause: Cause::Request, evidence: unset(5).wall, ..owed("D1") };
+    let sid = sid_of(&mut before, request, unset(5));
+    let mut after = Queue::new(Settings::default(), Retry::default(), "yard-7", "n2");
+    after.set_unready(Some("no API key".to_owned()));
+    after.restore(before.list().into_iter().cloned().collect(), at(10));
+    advance(&mut after, at(10));
+    advance(&mut after, at(100_000));
+    assert_eq!(after.get(&sid).unwrap().state, State::Expired, "{:?}", after.get(&sid).unwrap().dated);
+}
+
+#[test]
+fn calls_that_reached_nobody_are_bounded_as_well() {
+    let mut queue = queue();
+    queue.set_unready(Some("no API key".to_owned()));
+    for n in 0..3_000u64 {
+        queue.owe(owed(&format!("D{n}")), at(0)).unwrap();
+    }
+    advance(&mut queue, at(1));
+    advance(&mut queue, at(2_000));
+    assert!(queue.list().len() <= MAX_ENDED + 1_000, "{}", queue.list().len());
+}
+
+#[test]
+fn a_dispatcher_is_not_told_of_not_reaching_themselves() {
+    let mut queue = queue();
+    queue.set_unready(Some("no API key".to_owned()));
+    let base = with_dispatcher("dispatcher-T-1");
+    let d = base.dispatcher.clone().unwrap();
+    let driver = Driver { name: d.name.clone(), phone: d.phone.clone(), ..base.driver.clone() };
+    let sid = sid_of(&mut queue, Owed { callee: Callee::DispatcherInstead, driver, ..base }, at(0));
+    advance(&mut queue, at(1));
+    advance(&mut queue, at(1_800));
+    let next = queue.get(&sid).unwrap().next_call_sid.clone().unwrap();
+    let prompt = &queue.get(&next).unwrap().prompt;
+    assert!(!prompt.contains("your driver Desk"), "{prompt}");
+}
+
+#[test]
+fn the_chain_of_a_request_does_not_end_in_silence() {
+    let mut queue = queue();
+    queue.owe(Owed { cause: Cause::Request, ..with_dispatcher("D1") }, at(0)).unwrap();
+    let call = place(&mut queue, at(0));
+    queue.followed(&call.call_sid, Ok(unanswered()), at(30));
+    let next = dialed(&advance(&mut queue, at(700)));
+    queue.answered(&next[0], Verdict::NotPlaced(NotPlaced::Refused("422".to_owned())), at(701));
+    let call = queue.get(&next[0]).unwrap();
+    assert!(call.next_call_sid.is_some() || call.nobody_reached, "{:?}", call.reason);
+}
+
+#[test]
+fn a_dispatcher_who_cannot_be_called_either_is_said() {
+    let mut queue = queue();
+    queue.configure(Settings { attempts: 1, ..Settings::default() }, Retry::default());
+    queue.owe(Owed { cause: Cause::Request, ..with_dispatcher("D1") }, at(0)).unwrap();
+    let call = place(&mut queue, at(0));
+    queue.followed(&call.call_sid, Ok(unanswered()), at(30));
+    let next = dialed(&advance(&mut queue, at(31)));
+    queue.answered(&next[0], Verdict::NotPlaced(NotPlaced::Refused("422".to_owned())), at(32));
+    assert!(queue.get(&next[0]).unwrap().nobody_reached);
+}
+
+#[test]
+fn the_time_that_the_vendor_asks_for_outlasts_an_uplink_that_flaps() {
+    let mut queue = queue();
+    queue.owe(owed("D1"), at(0)).unwrap();
+    let sid = dialed(&advance(&mut queue, at(0)))[0].clone();
+    let busy = NotPlaced::Busy { retry_after: Some(Duration::from_secs(600)), concurrency: false, reason: "rate".to_owned() };
+    queue.answered(&sid, Verdict::NotPlaced(busy), at(1));
+    assert!(advance(&mut queue, at(62)).contains(&QueueOutput::ProbeUplink));
+    queue.probed_uplink(false, at(65));
+    assert!(advance(&mut queue, at(66)).contains(&QueueOutput::ProbeUplink));
+    queue.probed_uplink(true, at(66));
+    assert!(dialed(&advance(&mut queue, at(67))).is_empty(), "the vendor asked for ten minutes");
+}
+
+#[test]
+fn a_driver_who_is_being_dialled_is_not_dialled_about_anything_else() {
+    let mut queue = queue();
+    queue.set_unready(Some("x".to_owned()));
+    queue.owe(owed("D1"), at(0)).unwrap();
+    let k2 = |v: &str| Owed { cause: Cause::Violation(separation(v, ViolationKind::TrailerMovingAlone)), ..owed("D1") };
+    queue.owe(k2("V-2"), at(0)).unwrap();
+    advance(&mut queue, at(0));
+    queue.set_unready(None);
+    assert_eq!(dialed(&advance(&mut queue, at(1))).len(), 1);
+    queue.owe(k2("V-3"), at(2)).unwrap();
+    assert!(dialed(&advance(&mut queue, at(2))).is_empty(), "its driver is being dialled about that kind");
+}
+
+#[test]
+fn a_retry_that_would_wait_for_the_morning_goes_to_the_dispatcher() {
+    // 16:18:55 UTC
+    let quiet = toml::from_str("time_zone = 'UTC'\nfrom = '16:25'\nto = '06:00'").unwrap();
+    let settings = Settings { quiet_hours: vec![quiet], ..Settings::default() };
+    let mut queue = Queue::new(settings, Retry::default(), "yard-7", "n1");
+    queue.set_unready(None);
+    queue.owe(with_dispatcher("D1"), at(0)).unwrap();
+    let call = place(&mut queue, at(0));
+    queue.followed(&call.call_sid, Ok(unanswered()), at(30));
+    for secs in (30..3 * 3600).step_by(30) {
+        if !dialed(&advance(&mut queue, at(secs))).is_empty() {
+            return;
+        }
+    }
+    panic!("three hours, and nobody has heard of it");
+}
+
+#[test]
+fn a_call_of_several_separations_is_as_fresh_as_the_freshest() {
+    let mut queue = queue();
+    queue.set_unready(Some("x".to_owned()));
+    queue.owe(owed("D1"), at(0)).unwrap();
+    let k2 = Owed { cause: Cause::Violation(separation("V-2", ViolationKind::TrailerMovingAlone)), ..owed("D1") };
+    queue.owe(k2, at(0)).unwrap();
+    advance(&mut queue, at(0));
+    queue.set_unready(None);
+    let sid = dialed(&advance(&mut queue, at(1)))[0].clone();
+    queue.answered(&sid, unreachable(), at(2));
+    queue.violation_ended(&ViolationId::new("V-D1").unwrap(), "together again", at(10));
+    let seen = |id: &ViolationId| (id.as_str() == "V-2").then(|| at(1_790).wall);
+    queue.advance(at(1_800), &seen);
+    assert_eq!(queue.get(&sid).unwrap().state, State::Pending, "{:?}", queue.get(&sid).unwrap().reason);
+}
+
+#[test]
+fn a_request_that_names_our_call_as_its_parent_is_not_its_next_attempt() {
+    let mut before = queue();
+    before.owe(with_dispatcher("D1"), at(0)).unwrap();
+    let call = place(&mut before, at(0));
+    let theirs = Owed { cause: Cause::Request, before: (1, Some(call.call_sid.clone())), ..owed("D1") };
+    before.owe(theirs, at(1)).unwrap();
+    let mut after = Queue::new(Settings::default(), Retry::default(), "yard-7", "n2");
+    after.set_unready(None);
+    after.restore(before.list().into_iter().cloned().collect(), at(10));
+    after.followed(&call.call_sid, Ok(unanswered()), at(30));
+    assert_eq!(after.list().len(), 3, "the separation's next attempt is owed");
+}
+
+#[test]
+fn asking_behind_a_captive_portal_grows_rarer() {
+    let mut queue = queue();
+    queue.owe(owed("D1"), at(0)).unwrap();
+    lose(&mut queue, at(0));
+    let mut asked = 0;
+    for secs in 0..600 {
+        for output in advance(&mut queue, at(secs)) {
+            match output {
+                QueueOutput::Find(search) => {
+                    asked += 1;
+                    queue.found(&search.call_sid, Err(AskError::Unreachable("TLS".to_owned())), at(secs));
+                }
+                QueueOutput::ProbeUplink => queue.probed_uplink(true, at(secs)),
+                QueueOutput::Keep(_)
+                | QueueOutput::Changed(_)
+                | QueueOutput::Dial(_)
+                | QueueOutput::AskConversation { .. }
+                | QueueOutput::ProbeAccount => {}
+            }
+        }
+    }
+    assert!((5..40).contains(&asked), "{asked}");
+}
+
+#[test]
+fn a_conversation_that_failed_told_nobody() {
+    let failed = Conversation {
+        user_messages: 0,
+        duration: Duration::from_secs(6),
+        error: Some("1008 missing_dynamic_variable".to_owned()),
+        ..ended(ConversationStatus::Failed)
+    };
+    assert_ne!(Outcome::of(&failed), Outcome::Answered);
+}
+
+#[test]
+fn a_driver_on_the_telephone_with_us_is_not_called() {
+    let mut queue = queue();
+    queue.owe(owed("D1"), at(0)).unwrap();
+    let _call = place(&mut queue, at(0));
+    let cause = Cause::Violation(separation("V-2", ViolationKind::TrailerMovingAlone));
+    queue.owe(Owed { cause, ..owed("D1") }, at(10)).unwrap();
+    assert!(dialed(&advance(&mut queue, at(11))).is_empty(), "the driver is on the telephone with us");
+}
+
+#[test]
+fn a_dispatcher_hears_of_several_drivers_in_one_call() {
+    let mut queue = queue();
+    queue.set_unready(Some("no API key".to_owned()));
+    for n in 0..10 {
+        queue.owe(with_dispatcher(&format!("D{n}")), at(0)).unwrap();
+    }
+    advance(&mut queue, at(1));
+    advance(&mut queue, at(1_800));
+    queue.set_unready(None);
+    let mut told = 0;
+    for secs in [3_600, 3_700] {
+        let call = place(&mut queue, at(secs));
+        told += call.separations().count();
+        queue.followed(&call.call_sid, Ok(ended(ConversationStatus::Done)), at(secs + 50));
+    }
+    assert_eq!((told, queue.nobody_reached().count()), (10, 0));
+    assert!(dialed(&advance(&mut queue, at(4_000))).is_empty());
 }

@@ -60,17 +60,14 @@ impl Queue {
                     None => self.was_not_placed(call, now),
                 }
             }
-            Err(AskError::Unreachable(_)) => {
-                // Asked as soon as there is an uplink again.
-                self.ask_due.set(call_sid, now.mono);
-                self.uplink_lost(now);
-            }
             Err(why) => {
                 let doubled = ASK_AGAIN_AFTER.saturating_mul(1 << asking.unanswered.min(10));
                 asking.unanswered = asking.unanswered.saturating_add(1);
                 self.ask_due.set(call_sid, now.mono + doubled.min(ASK_AGAIN_AT_LEAST_EVERY));
-                if let AskError::Unauthorised(reason) = why {
-                    self.account_refused(&reason, now);
+                match why {
+                    AskError::Unauthorised(reason) => self.account_refused(&reason, now),
+                    AskError::Unreachable(_) => self.uplink_lost(now),
+                    AskError::Transient(_) | AskError::NotFound(_) | AskError::Refused(_) => {}
                 }
             }
         }
