@@ -177,7 +177,7 @@ impl Detector {
             None => Default::default(),
         };
         if !admitted.times.is_empty() {
-            unit.note_delay(now);
+            unit.note_delay(&admitted.times, now);
         }
         let is_off = unit.intake.clock_is_off();
         self.counts.accepted += u64::from(!admitted.times.is_empty());

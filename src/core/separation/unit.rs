@@ -21,6 +21,8 @@ pub(super) const SILENT_MS: i64 = 900_000;
 pub(super) const SILENT_INTERVALS: i64 = 3;
 /// Real trucks deliver within 565 s (p95 up to 485 s, measured).
 const LATE_MS: i64 = 600_000;
+/// After an outage of the network, units that were cut off together speak within minutes of each other.
+const CATCH_UP_MS: i64 = 300_000;
 /// A parked one after a day: trackers send as little as one heartbeat in 24 h (vendors' documents).
 const PARKED_SILENT_MS: i64 = 25 * 3_600_000;
 
@@ -39,6 +41,8 @@ pub(super) struct Unit {
     has_reported: bool,
     /// Its newest fix took so long to arrive that more are probably on their way: it is not asleep, its backlog drains.
     pub is_late: bool,
+    /// Receive time of the last fix that took that long.
+    late_at: Option<UnixMillis>,
     interval_ms: Option<i64>,
     /// Reports when it starts to move, so that its silence says something.
     pub wakes_on_motion: bool,
@@ -62,6 +66,7 @@ impl Unit {
             heard,
             has_reported: false,
             is_late: false,
+            late_at: None,
             interval_ms: None,
             wakes_on_motion: false,
             vetoes: 0,
@@ -82,14 +87,22 @@ impl Unit {
         self.has_reported = true;
     }
 
-    /// A fix was accepted: notes whether the newest one came in time.
-    pub fn note_delay(&mut self, now: Receive) {
+    /// Fixes were accepted: notes whether they, and the newest one, came in time.
+    pub fn note_delay(&mut self, times: &[UnixMillis], now: Receive) {
+        if now.trusted && times.iter().any(|at| now.at.millis_since(*at) > LATE_MS) {
+            self.late_at = Some(now.at);
+        }
         self.is_late = now.trusted && self.history.newest().is_some_and(|newest| now.at.millis_since(newest.at()) > LATE_MS);
     }
 
     /// Whether what it sent while nobody could hear it is arriving, out of order perhaps.
     pub fn is_draining(&self, now: UnixMillis) -> bool {
         self.is_late && now.millis_since(self.heard) <= LATE_MS
+    }
+
+    /// Whether what it sent while nobody could hear it has come so lately that another unit's may still be on its way.
+    pub fn has_caught_up(&self, now: UnixMillis) -> bool {
+        self.late_at.is_some_and(|at| now.millis_since(at) < CATCH_UP_MS)
     }
 
     /// How long it may be silent before that means something.
