@@ -130,7 +130,7 @@ impl Intake {
         } else if lag < -MAX_AHEAD_MS {
             Ok((now.at, RETIMED_CLOCK_S.saturating_add(self.lag.beyond_fastest_s(lag))))
         } else {
-            Ok((at, self.lag.clock_s()))
+            Ok((at, self.lag.clock_s().max(self.lag.ahead_s())))
         }
     }
 
@@ -177,6 +177,11 @@ impl Intake {
     /// Whether the unit's clock is known to be wrong at the moment.
     pub fn clock_is_off(&self) -> bool {
         self.lag.clock_s() > CLOCK_S
+    }
+
+    /// What a restart must not take from what is known of the clock: whether it is slow, and by how many minutes it is fast.
+    pub fn clock_error(&self) -> (bool, u16) {
+        (self.clock_is_off(), self.lag.ahead_s() / 60)
     }
 
     /// Whether it cannot be told yet if the unit's clock is wrong.
@@ -315,13 +320,18 @@ impl Lag {
     /// All it sent of late took so long that its clock is wrong or a buffer drains, and it is too early to tell which.
     fn is_in_doubt(&self) -> bool {
         let late = u16::from(self.late);
-        let is_too_early = late < STEADY_REPORTS || self.reports >= late;
+        let is_too_early = late < u16::from(AGAIN) + STEADY_REPORTS || self.reports >= late;
         self.known_s.is_none() && late > 0 && self.min_ms > MIN_LAG_MS && is_too_early
     }
 
     /// In seconds; a lag of more than 18 hours counts as 18 hours, in which a rig is anywhere.
     fn clock_s(&self) -> u16 {
         self.known_s.unwrap_or(CLOCK_S)
+    }
+
+    /// By how much the clock runs ahead so that reports are re-timed, in seconds. One of them that comes again looks right.
+    fn ahead_s(&self) -> u16 {
+        if self.min_ms < -MAX_AHEAD_MS { seconds(-self.min_ms) } else { 0 }
     }
 
     /// How much longer than the fastest report of the run one took, in seconds.

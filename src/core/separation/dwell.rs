@@ -68,7 +68,7 @@ pub(super) enum Path {
     /// It is not, as far as the track is known; `checked` when nothing newer can change that.
     Other { checked: bool },
     /// The tractor may still come there: both move, or the trailer is a little ahead, and the tractor's track does not reach
-    /// far enough yet.
+    /// far enough yet. Or it may have been there: both move, and its track is not known well enough.
     Unknown,
 }
 
@@ -110,6 +110,11 @@ impl Apart {
         if let Some(passed) = tractor.passes(self.trailer, reach, from, until, limits.max_gap_ms) {
             Path::Same(passed.millis_since(self.at))
         } else if (self.trailer_moves && self.tractor_moves || is_ahead) && !reached {
+            Path::Unknown
+        } else if self.trailer_moves
+            && self.tractor_moves
+            && tractor.may_have_passed(self.trailer, reach, from, until, limits.max_gap_ms)
+        {
             Path::Unknown
         } else {
             Path::Other { checked: reached }
