@@ -374,6 +374,33 @@ mod tests {
     }
 
     #[test]
+    fn deliveries_that_differ_by_a_minute_do_not_hide_a_wrong_clock() {
+        assert_eq!(bound(30, [640, 601, 655, 630, 600, 612, 659, 648, 603, 620]), 600);
+        assert_eq!(bound(30, [640; 10].into_iter().chain([601, 655])), 601, "the fastest tells most");
+        assert_eq!(bound(30, [600; 10].into_iter().chain([3])), CLOCK_S, "set right");
+        assert_eq!(bound(30, [-600, -400]), RETIMED_CLOCK_S + 200, "a fast clock, delivered late");
+        assert_eq!(bound(30, [-600, -20]), 600, "and so late that it looks right");
+    }
+
+    #[test]
+    fn late_reports_leave_a_clock_in_doubt_until_one_is_in_time_or_they_are_too_many() {
+        let after = |lags: &[i64]| {
+            let mut lag = Lag::default();
+            for (nth, seconds) in lags.iter().enumerate() {
+                lag.note(UnixMillis(1_763_569_135_000 + nth as i64 * 30_000), seconds * 1000);
+            }
+            lag.is_in_doubt()
+        };
+        assert!(!after(&[3, 60, 119]));
+        assert!(after(&[3, 600]));
+        assert!(!after(&[600, 605, 3]));
+        assert!(!after(&[600; 10]), "known to be wrong");
+        let irregular: Vec<i64, 30> = (0..30).map(|n| 200 + n % 3 * 200).collect();
+        assert!(after(&irregular[..29]));
+        assert!(!after(&irregular));
+    }
+
+    #[test]
     fn the_position_error_follows_what_the_receiver_says() {
         let place = Position { lat: 50.0, lon: 8.0 };
         let with = |accuracy: Option<f64>, hdop| {

@@ -217,6 +217,7 @@ impl Pair {
             return explained;
         }
         let (clear, samples) = self.state.dwell.without_explained(&scene.tractor.history, scene.limits);
+        // A record that was written meanwhile holds both the evidence and the doubt.
         let in_doubt = [scene.tractor, scene.trailer].iter().any(|unit| unit.intake.clock_is_in_doubt());
         if let Some((first, newest)) = met(&clear).filter(|_| !in_doubt) {
             self.conclude(&first, &newest, clear.middle(), scene, out);
@@ -475,7 +476,7 @@ impl Pair {
             });
         }
         // A trailer whose backlog has come in says nothing of a tractor whose own is still to come.
-        if scene.trailer.has_caught_up(scene.message.now.at) {
+        if scene.trailer.catches_up(scene.message.now.at) {
             return rules;
         }
         let _ = rules.push(Threshold {

@@ -3,7 +3,6 @@
 use super::Receive;
 use super::acceptance::{Intake, Refusal};
 use super::history::History;
-use super::limits::millis;
 use super::record::WrongClock;
 use crate::core::id::UnitId;
 use crate::core::roster::TrailerTraits;
@@ -42,8 +41,8 @@ pub(super) struct Unit {
     /// Its newest fix took so long to arrive that more are probably on their way: it is not asleep, its backlog drains.
     pub is_late: bool,
     /// Receive time of the last fix that took that long.
-    late_at: Option<UnixMillis>,
-    interval_ms: Option<i64>,
+    late_at: UnixMillis,
+    interval_s: Option<u32>,
     /// Reports when it starts to move, so that its silence says something.
     pub wakes_on_motion: bool,
     vetoes: u16,
@@ -66,8 +65,8 @@ impl Unit {
             heard,
             has_reported: false,
             is_late: false,
-            late_at: None,
-            interval_ms: None,
+            late_at: UnixMillis::default(),
+            interval_s: None,
             wakes_on_motion: false,
             vetoes: 0,
             last_veto: UnixMillis::default(),
@@ -78,7 +77,7 @@ impl Unit {
     }
 
     pub fn set_traits(&mut self, traits: &TrailerTraits) {
-        self.interval_ms = traits.interval.map(millis);
+        self.interval_s = traits.interval.map(|i| u32::try_from(i.as_secs()).unwrap_or(u32::MAX));
         self.wakes_on_motion = traits.wakes_on_motion;
     }
 
@@ -90,7 +89,7 @@ impl Unit {
     /// Fixes were accepted: notes whether they, and the newest one, came in time.
     pub fn note_delay(&mut self, times: &[UnixMillis], now: Receive) {
         if now.trusted && times.iter().any(|at| now.at.millis_since(*at) > LATE_MS) {
-            self.late_at = Some(now.at);
+            self.late_at = now.at;
         }
         self.is_late = now.trusted && self.history.newest().is_some_and(|newest| now.at.millis_since(newest.at()) > LATE_MS);
     }
@@ -100,14 +99,15 @@ impl Unit {
         self.is_late && now.millis_since(self.heard) <= LATE_MS
     }
 
-    /// Whether what it sent while nobody could hear it has come so lately that another unit's may still be on its way.
-    pub fn has_caught_up(&self, now: UnixMillis) -> bool {
-        self.late_at.is_some_and(|at| now.millis_since(at) < CATCH_UP_MS)
+    /// Whether what it sent while nobody could hear it has come only just, so that another unit's may still be on its way.
+    pub fn catches_up(&self, now: UnixMillis) -> bool {
+        now.millis_since(self.late_at) < CATCH_UP_MS
     }
 
     /// How long it may be silent before that means something.
     pub fn silence_ms(&self, default_interval_ms: i64) -> i64 {
-        SILENT_MS.max(self.interval_ms.unwrap_or(default_interval_ms).saturating_mul(SILENT_INTERVALS))
+        let interval_ms = self.interval_s.map_or(default_interval_ms, |s| i64::from(s) * 1000);
+        SILENT_MS.max(interval_ms.saturating_mul(SILENT_INTERVALS))
     }
 
     /// Whether a report is overdue.
@@ -165,7 +165,7 @@ impl Unit {
 
     /// What has to be known of its clock after a restart.
     pub fn wrong_clock(&self) -> Option<WrongClock> {
-        let is_wrong = self.intake.clock_is_off() || self.is_clock_suspect();
+        let is_wrong = self.intake.clock_is_off() || self.intake.clock_is_in_doubt() || self.is_clock_suspect();
         is_wrong.then(|| WrongClock { lag: self.intake.lag.clone(), suspect_since: self.suspect_since })
     }
 
