@@ -218,7 +218,7 @@ impl Pair {
         }
         let (clear, samples) = self.state.dwell.without_explained(&scene.tractor.history, scene.limits);
         // A record that was written meanwhile holds both the evidence and the doubt.
-        let in_doubt = [scene.tractor, scene.trailer].iter().any(|unit| unit.intake.clock_is_in_doubt());
+        let in_doubt = [scene.tractor, scene.trailer].iter().any(|unit| unit.clock_is_in_doubt(scene.message.now.at));
         if let Some((first, newest)) = met(&clear).filter(|_| !in_doubt) {
             self.conclude(&first, &newest, clear.middle(), scene, out);
         } else {

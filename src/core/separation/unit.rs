@@ -104,6 +104,11 @@ impl Unit {
         now.millis_since(self.late_at) < CATCH_UP_MS
     }
 
+    /// Whether its clock may be wrong and more of its reports, on their way, will tell.
+    pub fn clock_is_in_doubt(&self, now: UnixMillis) -> bool {
+        self.intake.clock_is_in_doubt() && now.millis_since(self.heard) <= LATE_MS
+    }
+
     /// How long it may be silent before that means something.
     pub fn silence_ms(&self, default_interval_ms: i64) -> i64 {
         let interval_ms = self.interval_s.map_or(default_interval_ms, |s| i64::from(s) * 1000);
