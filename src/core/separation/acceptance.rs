@@ -20,14 +20,19 @@ const MAX_AGE_MS: i64 = 72 * 3_600_000;
 pub(super) const MAX_AHEAD_MS: i64 = 60_000;
 /// ... which then may be off by this, in seconds: real deliveries take 12 to 485 s at the 95th percentile, most under 120.
 const RETIMED_CLOCK_S: u16 = 120;
-/// A lag between event and receipt as steady as this is a wrong clock; a buffer that drains is not steady.
-const STEADY_MS: i64 = 15_000;
-/// As many reports show it,
+/// Lags between event and receipt that differ by more than this are of different causes: deliveries over one link differ by a
+/// minute, and clocks run evenly.
+const SPREAD_MS: i64 = 75_000;
+/// As many reports show that a lag is steady,
 const STEADY_REPORTS: u16 = 10;
-/// over at least this long: ten reports of a 1 Hz tracker differ by 9 s even out of a buffer.
+/// over at least this long,
 const STEADY_SPAN_MS: i64 = 60_000;
+/// in which it changed by at most this part: a wrong clock goes on as time does, a buffer drains faster than it was filled.
+const STEADY_PART: i64 = 4;
 /// A steady lag below this is an ordinary slow link.
 const MIN_LAG_MS: i64 = 120_000;
+/// What comes again after a restart, later than it was sent, does not show that a fast clock is less fast.
+const AGAIN: u8 = 20;
 /// Nothing is received before it happened, give or take what two good clocks differ by.
 const EARLY_MS: i64 = 5_000;
 /// Clocks that are right: real loggers are 1 to 2 s off, measured.
@@ -123,9 +128,9 @@ impl Intake {
         if lag > MAX_AGE_MS {
             Err(Refusal::TooOld)
         } else if lag < -MAX_AHEAD_MS {
-            Ok((now.at, RETIMED_CLOCK_S))
+            Ok((now.at, RETIMED_CLOCK_S.saturating_add(self.lag.beyond_fastest_s(lag))))
         } else {
-            Ok((at, self.lag.clock_s()))
+            Ok((at, self.lag.clock_s().max(self.lag.ahead_s())))
         }
     }
 
@@ -172,6 +177,16 @@ impl Intake {
     /// Whether the unit's clock is known to be wrong at the moment.
     pub fn clock_is_off(&self) -> bool {
         self.lag.clock_s() > CLOCK_S
+    }
+
+    /// What a restart must not take from what is known of the clock: whether it is slow, and by how many minutes it is fast.
+    pub fn clock_error(&self) -> (bool, u16) {
+        (self.clock_is_off(), self.lag.ahead_s() / 60)
+    }
+
+    /// Whether it cannot be told yet if the unit's clock is wrong.
+    pub fn clock_is_in_doubt(&self) -> bool {
+        self.lag.is_in_doubt()
     }
 
     /// Which of two units has the wrong clock, when the second is where the first was `shift_ms` later and the times of receipt
@@ -255,7 +270,7 @@ fn too_fast(a: &Fix, b: &Fix) -> bool {
     a.distance_at_most(b) > reach && a.distance(b) - K * a.sigma().hypot(b.sigma()) > reach
 }
 
-/// The run of reports whose lag between event and receipt stays within [`STEADY_MS`].
+/// The run of reports whose lags between event and receipt stay within [`SPREAD_MS`].
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Lag {
     since: UnixMillis,
@@ -265,35 +280,68 @@ pub struct Lag {
     reports: u16,
     /// The lag that was found to be steady. Later reports may take longer, but none is faster than the clock is wrong.
     known_s: Option<u16>,
+    /// Reports in a row that were received more than [`MIN_LAG_MS`] after their event,
+    #[serde(default)]
+    late: u8,
+    /// and that were left out of the run of a fast clock.
+    #[serde(default)]
+    slower: u8,
 }
 
 impl Lag {
     fn note(&mut self, at: UnixMillis, lag_ms: i64) {
+        self.late = if lag_ms > MIN_LAG_MS { self.late.saturating_add(1) } else { 0 };
         let (min, max) = (self.min_ms.min(lag_ms), self.max_ms.max(lag_ms));
-        if self.reports == 0 || max - min > STEADY_MS {
-            *self = Self { since: at, until: at, min_ms: lag_ms, max_ms: lag_ms, reports: 1, known_s: self.known_s };
+        if self.reports > 0 && max - min <= SPREAD_MS {
+            self.since = self.since.min(at);
+            self.until = self.until.max(at);
+            (self.min_ms, self.max_ms) = (min, max);
+            self.reports = self.reports.saturating_add(1);
+            self.slower = 0;
+        } else if self.reports > 0 && self.min_ms < -MAX_AHEAD_MS && min == self.min_ms && self.slower < AGAIN {
+            self.slower += 1;
         } else {
-            *self = Self {
-                since: self.since.min(at),
-                until: self.until.max(at),
-                min_ms: min,
-                max_ms: max,
-                reports: self.reports.saturating_add(1),
-                known_s: self.known_s,
-            };
+            let Self { late, known_s, .. } = *self;
+            *self = Self { since: at, until: at, min_ms: lag_ms, max_ms: lag_ms, reports: 1, known_s, late, slower: 0 };
         }
-        let steady = self.reports >= STEADY_REPORTS && self.until.millis_since(self.since) >= STEADY_SPAN_MS;
-        self.known_s = if steady {
-            Some(self.min_ms).filter(|min| *min > MIN_LAG_MS).map(|min| u16::try_from(min / 1000).unwrap_or(u16::MAX))
+        self.known_s = if self.is_steady() {
+            Some(self.min_ms).filter(|min| *min > MIN_LAG_MS).map(seconds)
         } else {
-            self.known_s.filter(|known| lag_ms >= i64::from(*known) * 1000 - STEADY_MS)
+            let is_possible = |known: &u16| lag_ms > MIN_LAG_MS && lag_ms >= i64::from(*known) * 1000 - SPREAD_MS;
+            self.known_s.filter(is_possible).map(|known| known.min(seconds(lag_ms)))
         };
+    }
+
+    fn is_steady(&self) -> bool {
+        let span = self.until.millis_since(self.since);
+        self.reports >= STEADY_REPORTS && span >= STEADY_SPAN_MS.max(STEADY_PART * (self.max_ms - self.min_ms))
+    }
+
+    /// All it sent of late took so long that its clock is wrong or a buffer drains, and it is too early to tell which.
+    fn is_in_doubt(&self) -> bool {
+        let late = u16::from(self.late);
+        let is_too_early = late < u16::from(AGAIN) + STEADY_REPORTS || self.reports >= late;
+        self.known_s.is_none() && late > 0 && self.min_ms > MIN_LAG_MS && is_too_early
     }
 
     /// In seconds; a lag of more than 18 hours counts as 18 hours, in which a rig is anywhere.
     fn clock_s(&self) -> u16 {
         self.known_s.unwrap_or(CLOCK_S)
     }
+
+    /// By how much the clock runs ahead so that reports are re-timed, in seconds. One of them that comes again looks right.
+    fn ahead_s(&self) -> u16 {
+        if self.min_ms < -MAX_AHEAD_MS { seconds(-self.min_ms) } else { 0 }
+    }
+
+    /// How much longer than the fastest report of the run one took, in seconds.
+    fn beyond_fastest_s(&self, lag_ms: i64) -> u16 {
+        if self.reports == 0 { 0 } else { seconds((lag_ms - self.min_ms).max(0)) }
+    }
+}
+
+fn seconds(ms: i64) -> u16 {
+    u16::try_from(ms / 1000).unwrap_or(u16::MAX)
 }
 
 #[cfg(test)]
@@ -323,6 +371,33 @@ mod tests {
         assert_eq!(bound(30, (0..20).map(|n| 3_000 - n * 30)), CLOCK_S, "a buffer, all at once");
         assert_eq!(bound(1, (0..40).map(|n| 300 - n)), CLOCK_S, "a buffer of a 1 Hz tracker");
         assert_eq!(bound(30, [-600]), RETIMED_CLOCK_S);
+    }
+
+    #[test]
+    fn deliveries_that_differ_by_a_minute_do_not_hide_a_wrong_clock() {
+        assert_eq!(bound(30, [640, 601, 655, 630, 600, 612, 659, 648, 603, 620]), 600);
+        assert_eq!(bound(30, [640; 10].into_iter().chain([601, 655])), 601, "the fastest tells most");
+        assert_eq!(bound(30, [600; 10].into_iter().chain([3])), CLOCK_S, "set right");
+        assert_eq!(bound(30, [-600, -400]), RETIMED_CLOCK_S + 200, "a fast clock, delivered late");
+        assert_eq!(bound(30, [-600, -20]), 600, "and so late that it looks right");
+    }
+
+    #[test]
+    fn late_reports_leave_a_clock_in_doubt_until_one_is_in_time_or_they_are_too_many() {
+        let after = |lags: &[i64]| {
+            let mut lag = Lag::default();
+            for (nth, seconds) in lags.iter().enumerate() {
+                lag.note(UnixMillis(1_763_569_135_000 + nth as i64 * 30_000), seconds * 1000);
+            }
+            lag.is_in_doubt()
+        };
+        assert!(!after(&[3, 60, 119]));
+        assert!(after(&[3, 600]));
+        assert!(!after(&[600, 605, 3]));
+        assert!(!after(&[600; 10]), "known to be wrong");
+        let irregular: Vec<i64, 30> = (0..30).map(|n| 200 + n % 3 * 200).collect();
+        assert!(after(&irregular[..29]));
+        assert!(!after(&irregular));
     }
 
     #[test]

@@ -162,7 +162,7 @@ impl Detector {
         self.counts.received += 1;
         unit.hear(now);
         let coupled = report.coupling.as_ref().and_then(|c| note_coupling(unit, c, report.at, now));
-        let was_off = unit.intake.clock_is_off();
+        let (was_off, former_error) = (unit.intake.clock_is_off(), unit.intake.clock_error());
         let mut is_stale = false;
         let admitted = match report.position.map(|p| unit.intake.admit(report, p, &mut unit.history, now)) {
             Some(Ok(admitted)) => {
@@ -178,9 +178,9 @@ impl Detector {
             None => Default::default(),
         };
         if !admitted.times.is_empty() {
-            unit.note_delay(now);
+            unit.note_delay(&admitted.times, now);
         }
-        let is_off = unit.intake.clock_is_off();
+        let (is_off, error) = (unit.intake.clock_is_off(), unit.intake.clock_error());
         self.counts.accepted += u64::from(!admitted.times.is_empty());
         let retimed = now.trusted && !admitted.times.is_empty() && !admitted.times.contains(&report.at);
         self.counts.retimed += u64::from(retimed);
@@ -199,7 +199,7 @@ impl Detector {
                 .as_ref()
                 .filter(|(_, tractor)| side == Side::Trailer && self.units.get(pair.tractor).is_some_and(|u| u.id == **tractor));
             self.with_pair(pair_slot, message, |pair, scene, out| {
-                if is_off != was_off {
+                if error != former_error {
                     pair.keep();
                 }
                 if is_off && !was_off {

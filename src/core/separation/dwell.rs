@@ -68,7 +68,7 @@ pub(super) enum Path {
     /// It is not, as far as the track is known; `checked` when nothing newer can change that.
     Other { checked: bool },
     /// The tractor may still come there: both move, or the trailer is a little ahead, and the tractor's track does not reach
-    /// far enough yet.
+    /// far enough yet. Or it may have been there: both move, and its track is not known well enough.
     Unknown,
 }
 
@@ -107,9 +107,11 @@ impl Apart {
         // A moving trailer that is taken to be between two fixes may be off the road by its slack.
         let reach = SAME_PATH_M + f64::from(self.trailer_slack);
         let is_ahead = self.trailer_left && self.bracketed && f64::from(self.clear) < AHEAD_M;
+        let both_move = self.trailer_moves && self.tractor_moves;
+        let may_have_passed = || tractor.may_have_passed(self.trailer, reach, from, until, limits.max_gap_ms);
         if let Some(passed) = tractor.passes(self.trailer, reach, from, until, limits.max_gap_ms) {
             Path::Same(passed.millis_since(self.at))
-        } else if (self.trailer_moves && self.tractor_moves || is_ahead) && !reached {
+        } else if (both_move || is_ahead) && !reached || both_move && may_have_passed() {
             Path::Unknown
         } else {
             Path::Other { checked: reached }

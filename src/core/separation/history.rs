@@ -326,6 +326,25 @@ impl History {
         })
     }
 
+    /// Whether the unit may have come within `reach` metres of a place between two times without its fixes showing it: where
+    /// its track is not known, or has long legs.
+    pub fn may_have_passed(&self, place: Position, reach: f64, from: UnixMillis, to: UnixMillis, max_gap_ms: i64) -> bool {
+        let start = self.index(from);
+        if start == 0 && self.fixes.first().is_none_or(|first| first.at() > from) {
+            return true;
+        }
+        let mut legs = self.fixes.get(start.saturating_sub(1)..).unwrap_or_default().windows(2);
+        legs.any(|leg| {
+            let [a, b] = leg else { return false };
+            let gap = b.at().secs_since(a.at());
+            if a.at() > to || b.at() < from || a.stands_with(b) {
+                return false;
+            }
+            let slack = (A_MAX * gap * gap / 8.0).min(V_MAX * gap / 2.0);
+            b.at().millis_since(a.at()) > max_gap_ms || leg_distance(a.position(), b.position(), place) <= reach + slack
+        })
+    }
+
     /// The newest fixes and, before them, enough of the track to go on after a restart: at most `N`, `spacing_ms` apart.
     pub fn extract<const N: usize>(&self, dense: usize, spacing_ms: i64) -> Vec<Fix, N> {
         let mut kept = Vec::new();

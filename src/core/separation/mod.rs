@@ -15,10 +15,12 @@
 //!
 //! # Wrong clocks
 //! A unit whose event times are off by minutes is elsewhere at every time, which looks like a separation. Three things tell:
-//! - a steady lag between event and receipt, or a time ahead of its receipt, widens what is believed of the unit's clock;
+//! - a steady lag between event and receipt, or a time ahead of its receipt, widens what is believed of the unit's clock. While
+//!   all reports of a unit come minutes late and it is too early to tell a wrong clock from a backlog, evidence waits;
 //! - the *same-path rule* takes a sample out of the evidence when the trailer is where the tractor's own track runs within four
 //!   minutes. Where the tractor may still come there, the sample waits for that: while both move, and while the trailer is less
-//!   than 500 m ahead of a tractor that stands. For a trailer that stands only the tractor's future counts: the tractor's past
+//!   than 500 m ahead of a tractor that stands; where both move and the tractor's track is not known well enough to say, as
+//!   after a restart, the sample does not count. For a trailer that stands only the tractor's future counts: the tractor's past
 //!   is where it left the trailer;
 //! - evidence that is complete but waits, and an alarm, that end with the two together where one came to the other's place by
 //!   itself.

@@ -216,7 +216,9 @@ impl Pair {
             return explained;
         }
         let (clear, samples) = self.state.dwell.without_explained(&scene.tractor.history, scene.limits);
-        if let Some((first, newest)) = met(&clear) {
+        // A record that was written meanwhile holds both the evidence and the doubt.
+        let in_doubt = [scene.tractor, scene.trailer].iter().any(|unit| unit.clock_is_in_doubt(scene.message.now.at));
+        if let Some((first, newest)) = met(&clear).filter(|_| !in_doubt) {
             self.conclude(&first, &newest, clear.middle(), scene, out);
         } else {
             self.waiting = None;
@@ -471,6 +473,10 @@ impl Pair {
                 span_ms: limits.apart_ms.min(UNHOOKED_MS),
                 held_too: false,
             });
+        }
+        // A trailer whose backlog has come in says nothing of a tractor whose own is still to come.
+        if scene.trailer.catches_up(scene.message.now.at) {
+            return rules;
         }
         let _ = rules.push(Threshold {
             clear_m: limits.apart_m.max(THEFT_M),

@@ -38,7 +38,7 @@ pub struct PairRecord {
     pub trailer_clock: Option<WrongClock>,
 }
 
-/// A clock that is known to be wrong: how far it is off need not be found out again after a restart.
+/// A clock that is known to be wrong, or may be: how far it is off need not be found out again after a restart.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct WrongClock {
     pub(super) lag: Lag,

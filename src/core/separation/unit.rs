@@ -3,7 +3,6 @@
 use super::Receive;
 use super::acceptance::{Intake, Refusal};
 use super::history::History;
-use super::limits::millis;
 use super::record::WrongClock;
 use crate::core::id::UnitId;
 use crate::core::roster::TrailerTraits;
@@ -21,6 +20,8 @@ pub(super) const SILENT_MS: i64 = 900_000;
 pub(super) const SILENT_INTERVALS: i64 = 3;
 /// Real trucks deliver within 565 s (p95 up to 485 s, measured).
 const LATE_MS: i64 = 600_000;
+/// After an outage of the network, units that were cut off together speak within minutes of each other.
+const CATCH_UP_MS: i64 = 300_000;
 /// A parked one after a day: trackers send as little as one heartbeat in 24 h (vendors' documents).
 const PARKED_SILENT_MS: i64 = 25 * 3_600_000;
 
@@ -39,7 +40,9 @@ pub(super) struct Unit {
     has_reported: bool,
     /// Its newest fix took so long to arrive that more are probably on their way: it is not asleep, its backlog drains.
     pub is_late: bool,
-    interval_ms: Option<i64>,
+    /// Receive time of the last fix that took that long.
+    late_at: UnixMillis,
+    interval_s: Option<u32>,
     /// Reports when it starts to move, so that its silence says something.
     pub wakes_on_motion: bool,
     vetoes: u16,
@@ -62,7 +65,8 @@ impl Unit {
             heard,
             has_reported: false,
             is_late: false,
-            interval_ms: None,
+            late_at: UnixMillis::default(),
+            interval_s: None,
             wakes_on_motion: false,
             vetoes: 0,
             last_veto: UnixMillis::default(),
@@ -73,7 +77,7 @@ impl Unit {
     }
 
     pub fn set_traits(&mut self, traits: &TrailerTraits) {
-        self.interval_ms = traits.interval.map(millis);
+        self.interval_s = traits.interval.map(|i| u32::try_from(i.as_secs()).unwrap_or(u32::MAX));
         self.wakes_on_motion = traits.wakes_on_motion;
     }
 
@@ -82,8 +86,11 @@ impl Unit {
         self.has_reported = true;
     }
 
-    /// A fix was accepted: notes whether the newest one came in time.
-    pub fn note_delay(&mut self, now: Receive) {
+    /// Fixes were accepted: notes whether they, and the newest one, came in time.
+    pub fn note_delay(&mut self, times: &[UnixMillis], now: Receive) {
+        if now.trusted && times.iter().any(|at| now.at.millis_since(*at) > LATE_MS) {
+            self.late_at = now.at;
+        }
         self.is_late = now.trusted && self.history.newest().is_some_and(|newest| now.at.millis_since(newest.at()) > LATE_MS);
     }
 
@@ -92,9 +99,20 @@ impl Unit {
         self.is_late && now.millis_since(self.heard) <= LATE_MS
     }
 
+    /// Whether what it sent while nobody could hear it has come only just, so that another unit's may still be on its way.
+    pub fn catches_up(&self, now: UnixMillis) -> bool {
+        now.millis_since(self.late_at) < CATCH_UP_MS
+    }
+
+    /// Whether its clock may be wrong and more of its reports, on their way, will tell.
+    pub fn clock_is_in_doubt(&self, now: UnixMillis) -> bool {
+        self.intake.clock_is_in_doubt() && now.millis_since(self.heard) <= LATE_MS
+    }
+
     /// How long it may be silent before that means something.
     pub fn silence_ms(&self, default_interval_ms: i64) -> i64 {
-        SILENT_MS.max(self.interval_ms.unwrap_or(default_interval_ms).saturating_mul(SILENT_INTERVALS))
+        let interval_ms = self.interval_s.map_or(default_interval_ms, |s| i64::from(s) * 1000);
+        SILENT_MS.max(interval_ms.saturating_mul(SILENT_INTERVALS))
     }
 
     /// Whether a report is overdue.
@@ -152,7 +170,7 @@ impl Unit {
 
     /// What has to be known of its clock after a restart.
     pub fn wrong_clock(&self) -> Option<WrongClock> {
-        let is_wrong = self.intake.clock_is_off() || self.is_clock_suspect();
+        let is_wrong = self.intake.clock_is_off() || self.intake.clock_is_in_doubt() || self.is_clock_suspect();
         is_wrong.then(|| WrongClock { lag: self.intake.lag.clone(), suspect_since: self.suspect_since })
     }
 
