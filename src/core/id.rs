@@ -26,7 +26,7 @@ macro_rules! identifier {
     ($(#[$doc:meta])* $name:ident, $max:literal, $forbidden:expr) => {
         $(#[$doc])*
         #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-        pub struct $name(heapless::String<$max>);
+        pub struct $name(heapless::String<$max, u8>);
 
         impl $name {
             /// Checks and takes a text: not empty, at most the type's length, no control characters and, where it becomes

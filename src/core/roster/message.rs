@@ -14,7 +14,7 @@ const MAX_ZONES: usize = 48 * 1024;
 pub fn assignment(tractor: &str, payload: &[u8]) -> Result<Assignment, String> {
     let tractor = UnitId::new(tractor).map_err(|why| format!("the tractor {why}"))?;
     if payload.is_empty() {
-        return Ok(Assignment { tractor, trailers: heapless::Vec::new(), driver: None, dispatcher: None, since: None });
+        return Ok(Assignment { tractor, trailers: Vec::new(), driver: None, dispatcher: None, since: None });
     }
     let assignment: Assignment = serde_json::from_slice(payload).map_err(|why| unreadable(&why))?;
     if assignment.tractor == tractor { Ok(assignment) } else { Err(format!("it names {} inside", assignment.tractor)) }

@@ -24,8 +24,8 @@ pub const MAX_NAME: usize = 100;
 pub struct Assignment {
     /// The tractor.
     pub tractor: UnitId,
-    /// Its trailers, none when unassigned.
-    pub trailers: heapless::Vec<UnitId, MAX_TRAILERS>,
+    /// Its trailers, at most [`MAX_TRAILERS`], none when unassigned.
+    pub trailers: Vec<UnitId>,
     /// Who drives.
     pub driver: Option<Driver>,
     /// Who is told when the driver cannot be reached, and to whom the driver may be transferred.
@@ -93,15 +93,20 @@ impl TryFrom<AssignmentFields> for Assignment {
 
     fn try_from(fields: AssignmentFields) -> Result<Self, String> {
         let AssignmentFields { tractor, trailer, trailers: named, driver, dispatcher, since } = fields;
-        let mut trailers = heapless::Vec::new();
+        let mut trailers = Vec::new();
         for trailer in trailer.into_iter().chain(named) {
             if trailer == tractor {
                 return Err(format!("assignment of {tractor}: a tractor is not its own trailer"));
             }
-            if !trailers.contains(&trailer) && trailers.push(trailer).is_err() {
+            if trailers.contains(&trailer) {
+                continue;
+            }
+            if trailers.len() == MAX_TRAILERS {
                 return Err(format!("assignment of {tractor}: at most {MAX_TRAILERS} trailers"));
             }
+            trailers.push(trailer);
         }
+        trailers.shrink_to_fit();
         let driver = driver.map(|driver| Driver { name: clean(&driver.name, MAX_NAME), ..driver });
         let dispatcher = dispatcher.map(|dispatcher| Dispatcher { name: clean(&dispatcher.name, MAX_NAME), ..dispatcher });
         Ok(Self { tractor, trailers, driver, dispatcher, since })
@@ -113,7 +118,7 @@ impl From<Assignment> for AssignmentFields {
         Self {
             tractor: a.tractor,
             trailer: None,
-            trailers: a.trailers.into_iter().collect(),
+            trailers: a.trailers,
             driver: a.driver,
             dispatcher: a.dispatcher,
             since: a.since,

@@ -114,8 +114,9 @@ pub(super) struct Admitted {
 pub(super) struct Intake {
     held: HistoryBuf<Fix, 2>,
     pub lag: Lag,
-    /// Fingerprints of the newest re-timed reports: their duplicates come with other times, and late ones look right.
-    retimed: HistoryBuf<u32, 20>,
+    /// Fingerprints of the newest re-timed reports, if there ever was one: their duplicates come with other times, and late
+    /// ones look right.
+    retimed: Option<Box<HistoryBuf<u32, 20>>>,
 }
 
 impl Intake {
@@ -207,7 +208,7 @@ impl Intake {
         if history.get(fix.at()).is_some_and(is_known) || self.held.iter().any(is_known) {
             return true;
         }
-        if !is_retimed && self.retimed.is_empty() {
+        if !is_retimed && self.retimed.is_none() {
             return false;
         }
         let p = fix.position();
@@ -215,9 +216,9 @@ impl Intake {
             .into_iter()
             .fold(0xcbf2_9ce4_8422_2325_u64, |h, part| (h ^ part).wrapping_mul(0x0000_0100_0000_01b3).rotate_left(29))
             as u32;
-        let known = self.retimed.contains(&fingerprint);
+        let known = self.retimed.as_ref().is_some_and(|seen| seen.contains(&fingerprint));
         if is_retimed && !known {
-            self.retimed.write(fingerprint);
+            self.retimed.get_or_insert_default().write(fingerprint);
         }
         known
     }

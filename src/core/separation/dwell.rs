@@ -1,6 +1,5 @@
 //! The evidence that is gathering: apart samples newer than the last time the two were together.
 
-use heapless::Vec;
 use serde::{Deserialize, Serialize};
 
 use super::history::History;
@@ -137,9 +136,10 @@ pub(super) struct Threshold {
     pub held_too: bool,
 }
 
-/// The apart samples of one running dwell, oldest first.
+/// The apart samples of one running dwell, oldest first. Hardly ever is there any: the room for them is taken with the first,
+/// for all of them, and given back with the last.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Dwell(Vec<Apart, CAPACITY>);
+pub struct Dwell(Vec<Apart>);
 
 impl Dwell {
     pub(super) fn is_empty(&self) -> bool {
@@ -155,7 +155,7 @@ impl Dwell {
     }
 
     pub(super) fn clear(&mut self) {
-        self.0.clear();
+        *self = Self::default();
     }
 
     /// Takes in a sample, in its place in time; a newer opinion of a time replaces the older. When there is no room samples
@@ -166,26 +166,27 @@ impl Dwell {
             *known = Apart { samples: known.samples, ..apart };
             return;
         }
-        if self.0.is_full() {
+        if self.0.len() >= CAPACITY {
             self.merge(strong);
         }
         let index = self.0.partition_point(|a| a.at < apart.at);
-        let _ = self.0.insert(index, apart);
+        self.0.reserve_exact(CAPACITY.saturating_sub(self.0.len()));
+        self.0.insert(index, apart);
     }
 
     /// Forgets the sample of one time.
     pub(super) fn remove(&mut self, at: UnixMillis) {
-        self.0.retain(|a| a.at != at);
+        self.retain(|a| a.at != at);
     }
 
     /// Forgets what is not newer than a time.
     pub(super) fn forget_until(&mut self, at: UnixMillis) {
-        self.0.retain(|a| a.at > at);
+        self.retain(|a| a.at > at);
     }
 
     /// Forgets what lies after a time.
     pub(super) fn truncate(&mut self, at: UnixMillis) {
-        self.0.retain(|a| a.at <= at);
+        self.retain(|a| a.at <= at);
     }
 
     /// The first and the newest sample when there is enough of them for a rule.
@@ -199,21 +200,28 @@ impl Dwell {
 
     /// Drops the samples that the same-path rule explains, leaves out those that it cannot judge yet, and returns the rest
     /// with the explained ones.
-    pub(super) fn without_explained(&mut self, tractor: &History, limits: &Limits) -> (Self, Vec<Shifted, CAPACITY>) {
-        let (mut clear, mut explained) = (Self::default(), Vec::new());
-        self.0.retain_mut(|a| match a.path(tractor, limits) {
+    pub(super) fn without_explained(&mut self, tractor: &History, limits: &Limits) -> (Self, heapless::Vec<Shifted, CAPACITY>) {
+        let (mut clear, mut explained) = (Self(Vec::with_capacity(CAPACITY)), heapless::Vec::new());
+        self.retain(|a| match a.path(tractor, limits) {
             Path::Same(by_ms) => {
                 let _ = explained.push(Shifted { at: a.at, by_ms, samples: a.samples });
                 false
             }
             Path::Other { checked } => {
                 a.checked = checked;
-                let _ = clear.0.push(*a);
+                clear.0.push(*a);
                 true
             }
             Path::Unknown => true,
         });
         (clear, explained)
+    }
+
+    fn retain(&mut self, is_kept: impl FnMut(&mut Apart) -> bool) {
+        self.0.retain_mut(is_kept);
+        if self.0.is_empty() {
+            self.clear();
+        }
     }
 
     /// The middle of all places of the trailer: where it stands, if it does.

@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 use crate::core::geo::Position;
 use crate::core::time::UnixMillis;
 
-/// Fixes kept of one unit. Thinned as below, 80 hold a quarter of an hour of a 1 Hz tracker and days of a sparse one.
-const CAPACITY: usize = 80;
+/// Fixes kept of one unit. Thinned as below, 72 hold a quarter of an hour of a 1 Hz tracker and days of a sparse one.
+const CAPACITY: usize = 72;
 /// The newest fixes are never thinned.
 const UNTOUCHED: usize = 24;
 /// Most reports are among so many newest ones: three cache lines.
@@ -15,7 +15,7 @@ const RECENT: usize = 8;
 /// Thinning opens gaps of at most this in a track: interpolation across 20 s is off by at most 60 m ([`A_MAX`]).
 const THINNED_GAP_MS: i64 = 20_000;
 /// When thinning frees fewer fixes than this, the oldest ones go.
-const MIN_FREED: usize = 12;
+const MIN_FREED: usize = 4;
 
 /// From this speed on a unit claims to move.
 const MOTION_MPS: f64 = 1.5;
@@ -205,7 +205,7 @@ pub(super) struct Place {
 /// Fixes of one unit, oldest first, each event time once.
 #[derive(Clone, Debug, Default)]
 pub(super) struct History {
-    fixes: Vec<Fix, CAPACITY>,
+    fixes: Vec<Fix, CAPACITY, u8>,
     /// When the receiver last came back from a long silence.
     cold_since: Option<UnixMillis>,
 }
@@ -455,7 +455,7 @@ impl History {
     /// interpolation stays good. If that is not enough the oldest fixes go.
     fn thin(&mut self) {
         let before = self.fixes.len();
-        let mut kept = Vec::<Fix, CAPACITY>::new();
+        let mut kept = Vec::<Fix, CAPACITY, u8>::new();
         let dense_from = before.saturating_sub(UNTOUCHED);
         for (i, fix) in self.fixes.iter().enumerate() {
             let redundant = i < dense_from
