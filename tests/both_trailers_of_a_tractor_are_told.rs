@@ -34,7 +34,7 @@ fn both_trailers_of_a_tractor_are_told_when_a_driver_is_named_late() {
             Kind::Assignment(assignment) => {
                 let mut a = (*assignment).clone();
                 if a.tractor.as_str() == "T-103" {
-                    a.trailers.push(twin.clone()).unwrap();
+                    a.trailers.push(twin.clone());
                     named = Some(a.clone());
                 }
                 assign(&mut machine, &Assignment { driver: None, dispatcher: None, ..a }, now);
