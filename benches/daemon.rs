@@ -3,7 +3,7 @@
 //! `cargo bench --bench daemon [-- small | large]`
 //!
 //! * small: 200 units. Idle, after a flood of 100,000 messages, and at 500 messages a second for half a minute.
-//! * large: 20,000 units in 10,000 pairs on the road, tractors every 10 s and trailers every 60 s for some 17 minutes: 80
+//! * large: 20,000 units in 10,000 pairs on the road, tractors every 10 s and trailers every 60 s for some 17 minutes: 72
 //!   fixes of each tractor, as many as are ever kept, and all that the trailers sent.
 //!
 //! Resident memory is all of the process, its program and libraries included (9 MiB).
