@@ -56,7 +56,7 @@ async fn what_the_daemon_answers_is_printed_and_its_refusals_are_failures() {
         (
             "calls list",
             0,
-            "CALL    STATE    TRY  KIND  DRIVER  PHONE  AGE  OUTCOME\nEL_D_1  pending  -    -     -       -      -    -\n",
+            "CALL    STATE    TRY  KIND  DRIVER  TO  PHONE  AGE  OUTCOME\nEL_D_1  pending  -    -     -       -   -      -    -\n",
             "",
         ),
         ("calls request --driver-id D --to 2125550123", 0, "EL_D_2: pending\n", ""),

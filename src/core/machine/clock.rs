@@ -1,7 +1,7 @@
 //! The wall clock was set while gladhand runs: by NTP after a long time without it, or by somebody who mistook.
 //!
-//! Ages that matter to calls are counted on in real time. The detector sees to it itself: to it every receive time is only a
-//! measure of how plausible a tracker's clock is.
+//! Ages that matter to calls are counted on in real time. To the detector a receive time is a measure of how plausible a
+//! tracker's clock is: it measures anew.
 
 use core::time::Duration;
 
@@ -38,6 +38,7 @@ impl Machine {
         }
         self.warn(format!("the clock was set by {} s: waiting calls keep their age", step_ms / 1000));
         self.queue.clock_set(step_ms, now);
+        self.detector.clock_set();
         let moved = |at: UnixMillis| UnixMillis(at.0.saturating_add(step_ms));
         for seen in self.seen.values_mut() {
             seen.received = moved(seen.received).min(now.wall);

@@ -175,6 +175,12 @@ impl Intake {
         Ok(admitted)
     }
 
+    /// The clock that the unit's reports were received by was wrong, or is now.
+    pub fn clock_set(&mut self) {
+        self.lag = Lag::default();
+        self.retimed = None;
+    }
+
     /// Whether the unit's clock is known to be wrong at the moment.
     pub fn clock_is_off(&self) -> bool {
         self.lag.clock_s() > CLOCK_S

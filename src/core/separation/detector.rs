@@ -72,6 +72,13 @@ impl Detector {
         self.limits = Limits::from(settings);
     }
 
+    /// The gateway's own clock was set: what its earlier readings said of the units' clocks does not hold any longer.
+    pub fn clock_set(&mut self) {
+        for unit in self.units.iter_mut() {
+            unit.clock_set();
+        }
+    }
+
     /// Replaces the places where a trailer may be dropped.
     pub fn set_zones(&mut self, zones: Vec<Zone>) {
         self.zones = zones;

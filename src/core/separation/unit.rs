@@ -164,6 +164,12 @@ impl Unit {
         self.has_reported.then_some(self.heard)
     }
 
+    /// The gateway's own clock was set, so that nothing is known of this unit's any longer.
+    pub fn clock_set(&mut self) {
+        self.intake.clock_set();
+        self.suspect_since = None;
+    }
+
     pub fn suspect_clock(&mut self, at: UnixMillis) {
         self.suspect_since = Some(at);
     }
