@@ -204,6 +204,17 @@ mod tests {
     }
 
     #[test]
+    fn so_many_tractors_may_be_assigned_over_mqtt_and_known_ones_still_change() {
+        let mut book = Book::default();
+        let of = |n: usize, trailer| Assignment { tractor: unit(&format!("T-{n}")), ..assignment(trailer, Some(1_000)) };
+        for n in 0..MAX_OVERRIDES {
+            assert!(matches!(book.assign(of(n, "R-1"), UnixMillis(0)), Override::Taken(_)));
+        }
+        assert_eq!(book.assign(of(MAX_OVERRIDES, "R-1"), UnixMillis(0)), Override::Full);
+        assert!(matches!(book.assign(of(0, "R-2"), UnixMillis(0)), Override::Taken(_)));
+    }
+
+    #[test]
     fn an_override_wins_until_something_newer() {
         let mut book = Book::default();
         book.load(RosterFile { assignments: vec![assignment("R-1", None)], ..RosterFile::default() });

@@ -955,3 +955,15 @@ fn a_dispatcher_hears_of_several_drivers_in_one_call() {
     assert_eq!((told, queue.nobody_reached().count()), (10, 0));
     assert!(dialed(&advance(&mut queue, at(4_000))).is_empty());
 }
+
+#[test]
+fn requests_beyond_the_limit_are_refused_and_a_separation_never_is() {
+    let mut queue = queue();
+    queue.set_unready(Some("no API key".to_owned()));
+    for n in 0..MAX_ACTIVE {
+        queue.owe(Owed { cause: Cause::Request, ..owed(&format!("D{n}")) }, at(0)).unwrap();
+    }
+    assert_eq!(queue.owe(Owed { cause: Cause::Request, ..owed("one") }, at(0)), Err(Denied::Full));
+    let separation = queue.owe(owed("two"), at(0)).unwrap().call_sid.clone();
+    assert_eq!(queue.get(&separation).unwrap().state, State::Pending);
+}
