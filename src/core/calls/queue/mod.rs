@@ -226,7 +226,7 @@ impl Queue {
         self.expiring = self.calls.values().filter_map(|call| self.expiry(call).map(|at| (at, call.call_sid.clone()))).collect();
     }
 
-    /// Takes back what is stored, in the order in which it changed last. See [`Self::restore_one`] and [`Self::tie_up`].
+    /// Takes back what is stored, in the order in which it changed last. What was kept in part is tied up.
     pub fn restore(&mut self, mut calls: Vec<Call>, now: Now) {
         // Those that ended first are forgotten first.
         calls.sort_by_key(|call| call.changed);
