@@ -191,6 +191,11 @@ impl Intake {
         (self.clock_is_off(), self.lag.ahead_s() / 60)
     }
 
+    /// Whether the last report was received soon after its event.
+    pub fn is_in_time(&self) -> bool {
+        self.lag.late == 0
+    }
+
     /// Whether it cannot be told yet if the unit's clock is wrong.
     pub fn clock_is_in_doubt(&self) -> bool {
         self.lag.is_in_doubt()

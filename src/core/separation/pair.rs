@@ -217,7 +217,8 @@ impl Pair {
         }
         let (clear, samples) = self.state.dwell.without_explained(&scene.tractor.history, scene.limits);
         // A record that was written meanwhile holds both the evidence and the doubt.
-        let in_doubt = [scene.tractor, scene.trailer].iter().any(|unit| unit.clock_is_in_doubt(scene.message.now.at));
+        let in_doubt = |unit: &Unit, other: &Unit| unit.clock_is_in_doubt(scene.message.now.at) && other.is_in_time();
+        let in_doubt = in_doubt(scene.tractor, scene.trailer) || in_doubt(scene.trailer, scene.tractor);
         if let Some((first, newest)) = met(&clear).filter(|_| !in_doubt) {
             self.conclude(&first, &newest, clear.middle(), scene, out);
         } else {

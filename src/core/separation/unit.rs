@@ -104,6 +104,12 @@ impl Unit {
         now.millis_since(self.late_at) < CATCH_UP_MS
     }
 
+    /// Whether its last report took no longer than reports do. What delays all of them, such as a broker's backlog, is no sign
+    /// of one unit's clock.
+    pub fn is_in_time(&self) -> bool {
+        self.intake.is_in_time()
+    }
+
     /// Whether its clock may be wrong and more of its reports, on their way, will tell.
     pub fn clock_is_in_doubt(&self, now: UnixMillis) -> bool {
         self.intake.clock_is_in_doubt() && now.millis_since(self.heard) <= LATE_MS
