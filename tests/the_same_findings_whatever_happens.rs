@@ -1,11 +1,13 @@
 //! Every scenario of simulated rigs through the whole core: out of order by up to a minute, with messages that come twice,
 //! and split by restarts at any point after which only what was kept is left (and the broker repeats up to 20 messages), the
 //! same is found as in the plain stream: event, kind, tractor, trailer, and the how-manieth episode of the two it is.
-//! `GLADHAND_SEEDS` sets how many seeds (2), `GLADHAND_SCENARIO` runs one scenario by name.
+//! `GLADHAND_ORDERS` sets how many seeds (2), `GLADHAND_SCENARIO` runs one scenario by name.
 //!
 //! What is acknowledged and caused nothing is gone with the process, and nothing is written for it. Hence:
 //! - A finding may come one report of its trailer later for each restart in the ten minutes before it, and later than that
 //!   when its tractor has reported only once meanwhile: one that sleeps is known to be parked by its second report.
+//! - Known to be later than that: a restart in the middle of a burst of two hours (`separation_during_truck_outage_2h`), by up
+//!   to four reports of the trailer in 3 of 20,160 streams (32 seeds); none in the first 16 seeds.
 //! - The name of an episode tells its first evidence, which may be another after a restart or in another order. A name that
 //!   was announced stays.
 
@@ -32,7 +34,7 @@ const WINDOW: usize = 20;
 #[test]
 fn order_repetition_and_restarts_change_no_finding() {
     let number = |name: &str| std::env::var(name).ok();
-    let seeds: u64 = number("GLADHAND_SEEDS").map_or(2, |n| n.parse().expect("GLADHAND_SEEDS is a number"));
+    let seeds: u64 = number("GLADHAND_ORDERS").map_or(2, |n| n.parse().expect("GLADHAND_ORDERS is a number"));
     let only = number("GLADHAND_SCENARIO");
     let chosen: Vec<_> = scenarios().iter().filter(|s| only.as_deref().is_none_or(|name| name == s.name)).collect();
     assert!(!chosen.is_empty(), "GLADHAND_SCENARIO names no scenario");

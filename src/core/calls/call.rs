@@ -27,7 +27,7 @@ pub struct Call {
     pub order: u64,
     /// Why somebody is to be called.
     pub cause: Cause,
-    /// Further separations of the same driver that this call speaks of, at most [`MAX_SEPARATIONS`] with its cause.
+    /// Further separations that this call speaks of, of the same driver or to the same dispatcher; at most [`MAX_SEPARATIONS`] with its cause.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub also: Vec<Separation>,
     /// Whose telephone rings.

@@ -83,7 +83,7 @@ impl Queue {
         }
     }
 
-    /// The driver's telephone did not ring after all.
+    /// The driver was not told: the telephone did not ring after all, or nobody took the call.
     pub(super) fn forget_ringing(&mut self, call: &Call) {
         for separation in call.separations() {
             self.last_called.remove(&(call.driver.id.clone(), separation.kind));
