@@ -9,9 +9,9 @@ use vendor::{Raw, client, order, placed, settings};
 const BODY: &str = concat!(
     r#"{"agent_id":"agent_5501k9czkv3qepy815bm59nt04qk","agent_phone_number_id":"phnum_8401k9ndc950ewza733y8thmpbrx","#,
     r#""to_number":"+923282828885","conversation_initiation_client_data":{"user_id":"EL_DR001_1763569135457_1","#,
-    r#""dynamic_variables":{"prompt":"I am seeing an alert that your truck and trailer are not together, "#,
-    r#"are you with your trailer right now?","transfer_to":"+923282828886","call_sid":"EL_DR001_1763569135457_1","#,
-    r#""dispatcher_name":"Aleena","driver_id":"DR001"}}}"#,
+    r#""dynamic_variables":{"call_sid":"EL_DR001_1763569135457_1","dispatcher_name":"Aleena","driver_id":"DR001","#,
+    r#""prompt":"I am seeing an alert that your truck and trailer are not together, are you with your trailer right now?","#,
+    r#""transfer_to":"+923282828886"}}}"#,
 );
 
 #[tokio::test]
@@ -68,8 +68,8 @@ async fn all_variables_go_out_trimmed_also_the_empty_ones_and_others_than_ascii(
     client(&raw.url).place(&order).await;
     let request = raw.requests().remove(0);
     let wanted = concat!(
-        r#""dynamic_variables":{"prompt":"Où est la remorque « R-001 » ?","transfer_to":"","#,
-        r#""call_sid":"EL_DR001_1763569135457_1","dispatcher_name":"Aleena","driver_id":"DR001"}"#
+        r#""dynamic_variables":{"call_sid":"EL_DR001_1763569135457_1","dispatcher_name":"Aleena","driver_id":"DR001","#,
+        r#""prompt":"Où est la remorque « R-001 » ?","transfer_to":""}"#
     );
     assert!(request.contains(wanted), "{request}");
 }

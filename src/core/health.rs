@@ -36,6 +36,9 @@ pub struct Health {
     pub calls: Calls,
     /// The broker.
     pub mqtt: Mqtt,
+    /// What the vendor was asked, by endpoint; those that were never used are absent.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub vendor: BTreeMap<String, Asked>,
 }
 
 /// See [`Health::status`].
@@ -130,6 +133,17 @@ pub struct Mqtt {
     pub not_followed: u64,
 }
 
+/// See [`Health::vendor`].
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Asked {
+    /// Requests since the start.
+    pub requests: u64,
+    /// Of these, without success, by kind: `unreachable`, `lost`, `unauthorised`, `not_found`, `busy`, `refused`, `failed`,
+    /// `unreadable`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub failures: BTreeMap<String, u64>,
+}
+
 impl Health {
     /// Whether a listener should hear of the difference at once: anything but clocks and counters of telemetry.
     #[must_use]
@@ -138,6 +152,7 @@ impl Health {
             time: UnixMillis(0),
             telemetry: Telemetry { units: 0, stale: health.telemetry.stale, ..Telemetry::default() },
             calls: Calls { oldest_s: None, ..health.calls },
+            vendor: BTreeMap::new(),
             mqtt: Mqtt { waiting: 0, not_followed: 0, ..health.mqtt.clone() },
             ..health.clone()
         };

@@ -4,7 +4,7 @@ use reqwest::StatusCode;
 use reqwest::header::HeaderMap;
 
 use super::key::ApiKey;
-use super::{Page, conversations, outbound_call};
+use super::{Page, outbound_call, outcome};
 use crate::core::calls::dialing::{AskError, Conversation, Verdict};
 
 /// Of a POST, without headers. A status that there is not counts as 500.
@@ -19,7 +19,7 @@ pub fn placed(status: u16, body: &[u8], key: &ApiKey) -> Verdict {
 /// # Errors
 /// When it is no conversation.
 pub fn conversation(body: &[u8], key: &ApiKey) -> Result<Conversation, AskError> {
-    conversations::conversation(body, key)
+    outcome::conversation(body, key)
 }
 
 /// Of a question for a list, answered with 200.
@@ -27,5 +27,5 @@ pub fn conversation(body: &[u8], key: &ApiKey) -> Result<Conversation, AskError>
 /// # Errors
 /// When it is no list.
 pub fn page(body: &[u8], key: &ApiKey) -> Result<Page, AskError> {
-    conversations::page(body, key)
+    outcome::page(body, key)
 }

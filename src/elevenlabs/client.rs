@@ -1,25 +1,27 @@
 //! The HTTP client. One request is one connection and one attempt: nothing below or above this file repeats a POST.
 
 use core::time::Duration;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use reqwest::header::{ACCEPT, CONTENT_TYPE, DATE, HeaderMap, HeaderName, HeaderValue};
-use reqwest::{Certificate, Response, StatusCode, Url, redirect, retry, tls};
+use reqwest::header::{ACCEPT, HeaderMap, HeaderName, HeaderValue};
+use reqwest::{Certificate, Url, redirect, retry, tls};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use super::conversations::{self, ListQuery, Page};
-use super::error;
+use super::endpoint::Endpoint;
+use super::headers;
+use super::http::{Answer, Http};
+use super::id::is_id;
 use super::key::{ApiKey, BadKey};
-use super::outbound_call::{self, is_id};
+use super::outbound_call;
+use super::outcome::{self, ListQuery, Page};
+use super::pace::Waits;
 use super::settings::Settings;
+use super::words;
 use crate::core::calls::dialing::{AskError, Conversation, NotPlaced, Order, Verdict};
-
-/// Longest answer to a POST that is read. The vendor's are below 1 KiB.
-const ANSWER: usize = 256 * 1024;
-
-/// Longest conversation or page that is read; a transcript grows with the call.
-const CONVERSATION: usize = 4 * 1024 * 1024;
+use crate::core::health::Asked;
 
 /// For name resolution, TCP and TLS together.
 const CONNECT: Duration = Duration::from_secs(10);
@@ -30,10 +32,8 @@ const REACH: Duration = Duration::from_secs(3);
 /// The vendor's API.
 #[derive(Clone, Debug)]
 pub struct Client {
-    http: reqwest::Client,
-    base: Url,
+    pub(super) http: Http,
     settings: Settings,
-    key: ApiKey,
 }
 
 /// Why there is no client. Names the key of the configuration.
@@ -82,7 +82,6 @@ impl Client {
         let mut http = reqwest::Client::builder()
             .default_headers(headers)
             .user_agent(concat!("gladhand/", env!("CARGO_PKG_VERSION")))
-            .timeout(settings.timeout)
             // Well before the whole request's, so that an uplink that swallows packets shows as "no byte went out".
             .connect_timeout(CONNECT.min(settings.timeout / 2))
             // A connection that is never reused cannot turn out dead after a request was written to it; calls are minutes
@@ -106,54 +105,70 @@ impl Client {
         }
         let http = http.build().map_err(|why| match &settings.ca_file {
             // A certificate in it that cannot be read shows only now.
-            Some(path) => CannotBuild::Authorities { path: path.clone(), why: error::transport(why) },
-            None => CannotBuild::Tls(error::transport(why)),
+            Some(path) => CannotBuild::Authorities { path: path.clone(), why: words::transport(why) },
+            None => CannotBuild::Tls(words::transport(why)),
         })?;
-        Ok(Self { http, base, settings: settings.clone(), key })
+        let http = Http::new(http, base, key, settings.timeout, settings.requests_per_second);
+        Ok(Self { http, settings: settings.clone() })
+    }
+
+    /// The same with other sleep and chance than the real.
+    #[must_use]
+    pub fn with_waits(self, waits: Arc<dyn Waits>) -> Self {
+        Self { http: self.http.with_waits(waits), ..self }
+    }
+
+    /// The same, counting on where another left off.
+    #[must_use]
+    pub fn in_place_of(self, other: &Self) -> Self {
+        Self { http: self.http.in_place_of(&other.http), ..self }
+    }
+
+    /// Requests and failures so far, for each endpoint that was used.
+    #[must_use]
+    pub fn counters(&self) -> BTreeMap<String, Asked> {
+        self.http.counters().read()
     }
 
     /// Makes the POST that has somebody telephoned, once, and says what became of it. A caller that drops the future before
     /// it ends must treat the outcome as unknown.
     pub async fn place(&self, order: &Order) -> Verdict {
-        let body = match outbound_call::body(&self.settings, order) {
+        let body = match serde_json::to_vec(&outbound_call::call(&self.settings, order)) {
             Ok(body) => body,
             Err(why) => return Verdict::NotPlaced(NotPlaced::Refused(format!("the request could not be written: {why}"))),
         };
-        let url = self.url(outbound_call::path(self.settings.route));
-        let request = self.http.post(url).header(CONTENT_TYPE, "application/json").body(body);
-        match request.send().await {
-            Ok(response) => {
-                let (status, headers) = (response.status(), response.headers().clone());
-                let body = read(response, ANSWER).await;
-                outbound_call::verdict(status, &headers, body.as_deref().map_err(Clone::clone), &self.key)
+        match self.http.dial(outbound_call::path(self.settings.route), body).await {
+            Ok(Answer { status, headers, body }) => {
+                let body = body.as_deref().map_err(ToString::to_string);
+                outbound_call::verdict(status, &headers, body, self.http.key())
             }
-            // Name resolution, TCP and the TLS handshake: the request is written only after them.
-            Err(why) if why.is_connect() => Verdict::NotPlaced(NotPlaced::Unreachable(error::transport(why))),
-            Err(why) => Verdict::Unknown(error::transport(why)),
+            Err(lost) if lost.unreachable => Verdict::NotPlaced(NotPlaced::Unreachable(lost.text)),
+            Err(lost) => Verdict::Unknown(lost.text),
         }
     }
 
-    /// Reads one conversation.
+    /// Reads what became of a call.
     ///
     /// # Errors
-    /// When it is unknown, or the vendor could not be asked.
+    /// When the conversation is unknown, or the vendor could not be asked.
     pub async fn conversation(&self, id: &str) -> Result<Conversation, AskError> {
         if !is_id(id) {
             return Err(AskError::Refused("not the id of a conversation".to_owned()));
         }
-        let (body, _) = self.get(self.url(&format!("{}/{id}", conversations::PATH))).await?;
-        conversations::conversation(&body, &self.key)
+        let url = self.http.url(&format!("{}/{id}", outcome::PATH));
+        let (body, _) = self.http.get(Endpoint::ConversationGet, url).await?;
+        outcome::conversation(&body, self.http.key())
     }
 
-    /// Reads one page of the agent's conversations.
+    /// Reads one page of the configured agent's conversations.
     ///
     /// # Errors
     /// When the vendor could not be asked, or refuses the conditions ([`AskError::Refused`]).
     pub async fn conversations(&self, query: &ListQuery) -> Result<Page, AskError> {
-        let mut url = self.url(conversations::PATH);
+        let mut url = self.http.url(outcome::PATH);
         query.apply(&mut url, &self.settings.agent_id);
-        let (body, date) = self.get(url).await?;
-        Ok(Page { date, ..conversations::page(&body, &self.key)? })
+        let (body, headers) = self.http.get(Endpoint::ConversationsList, url).await?;
+        Ok(Page { date: headers::date(&headers), ..outcome::page(&body, self.http.key())? })
     }
 
     /// Resolves the vendor's name and connects, without a request: whether there is an uplink. Takes 3 s at most.
@@ -161,42 +176,14 @@ impl Client {
     /// # Errors
     /// Why there is none.
     pub async fn reach(&self) -> Result<(), String> {
-        let host = self.base.host_str().unwrap_or_default();
-        let address = (host.trim_start_matches('[').trim_end_matches(']'), self.base.port_or_known_default().unwrap_or(443));
+        let host = self.http.base().host_str().unwrap_or_default();
+        let address =
+            (host.trim_start_matches('[').trim_end_matches(']'), self.http.base().port_or_known_default().unwrap_or(443));
         match timeout(REACH, TcpStream::connect(address)).await {
             Ok(Ok(_)) => Ok(()),
             Ok(Err(why)) => Err(format!("{host}: {why}")),
             Err(_) => Err(format!("{host}: no connection within {} s", REACH.as_secs())),
         }
-    }
-
-    /// The body, and the vendor's clock in Unix seconds when it says it.
-    async fn get(&self, url: Url) -> Result<(Vec<u8>, Option<i64>), AskError> {
-        let response = self.http.get(url).send().await.map_err(|why| {
-            let unreachable = why.is_connect();
-            let text = error::transport(why);
-            if unreachable { AskError::Unreachable(text) } else { AskError::Transient(text) }
-        })?;
-        let status = response.status();
-        let date = response.headers().get(DATE).and_then(|date| date.to_str().ok()).and_then(unix);
-        let body = read(response, CONVERSATION).await;
-        if status == StatusCode::OK {
-            return body.map(|body| (body, date)).map_err(AskError::Transient);
-        }
-        let text = error::refusal(status.as_u16(), &body.unwrap_or_default(), &self.key).text;
-        Err(match status.as_u16() {
-            401 | 403 => AskError::Unauthorised(text),
-            404 => AskError::NotFound(text),
-            408 | 409 | 425 | 429 | 499 => AskError::Transient(text),
-            400..500 => AskError::Refused(text),
-            _ => AskError::Transient(text),
-        })
-    }
-
-    fn url(&self, path: &str) -> Url {
-        let mut url = self.base.clone();
-        url.set_path(&format!("{}{path}", self.base.path().trim_end_matches('/')));
-        url
     }
 }
 
@@ -227,23 +214,6 @@ fn authorities(path: &Path) -> Result<Vec<Certificate>, String> {
     }
 }
 
-fn unix(date: &str) -> Option<i64> {
-    let since = httpdate::parse_http_date(date).ok()?.duration_since(std::time::UNIX_EPOCH).ok()?;
-    i64::try_from(since.as_secs()).ok()
-}
-
-/// The whole body, or why it could not be had.
-async fn read(mut response: Response, limit: usize) -> Result<Vec<u8>, String> {
-    let mut body = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(error::transport)? {
-        if body.len() + chunk.len() > limit {
-            return Err(format!("longer than {limit} bytes"));
-        }
-        body.extend_from_slice(&chunk);
-    }
-    Ok(body)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -252,7 +222,13 @@ mod tests {
     fn the_key_never_leaves_this_machine_unencrypted() {
         let settings = |base_url: &str| Settings { base_url: base_url.to_owned(), ..Settings::default() };
         let build = |base_url| Client::new(&settings(base_url), ApiKey::new("sk_secret").unwrap());
-        for good in ["https://api.elevenlabs.io", "http://127.0.0.1:8080", "http://[::1]:8080/", "http://localhost"] {
+        for good in [
+            "https://api.elevenlabs.io",
+            "https://api.eu.residency.elevenlabs.io",
+            "http://127.0.0.1:8080",
+            "http://[::1]:8080/",
+            "http://localhost",
+        ] {
             assert!(build(good).is_ok(), "{good}");
         }
         for bad in [
@@ -277,6 +253,6 @@ mod tests {
     fn a_base_url_may_have_a_path() {
         let settings = Settings { base_url: "http://localhost/vendor/".to_owned(), ..Settings::default() };
         let client = Client::new(&settings, ApiKey::new("k").unwrap()).unwrap();
-        assert_eq!(client.url("/v1/x").as_str(), "http://localhost/vendor/v1/x");
+        assert_eq!(client.http.url("/v1/x").as_str(), "http://localhost/vendor/v1/x");
     }
 }

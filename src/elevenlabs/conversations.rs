@@ -1,317 +1,240 @@
-//! `GET /v1/convai/conversations` and `GET /v1/convai/conversations/{id}`: what became of a call.
+//! `/v1/convai/conversations`: what was talked about, for people; what the queue needs of it is in `outcome`.
 
-use core::time::Duration;
+use reqwest::Method;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
-use reqwest::Url;
-use serde::de::DeserializeOwned;
-use serde::{Deserialize, Deserializer};
-use serde_json::Value;
+use super::client::Client;
+use super::endpoint::Endpoint;
+use super::error::Error;
+use super::lenient::lenient;
+use super::pages::{List, Pages, Query};
 
-use super::error;
-use super::key::ApiKey;
-use super::outbound_call::is_id;
-use crate::core::calls::dialing::{self, AskError, CallResult, Conversation, ConversationStatus, MAX_TURNS};
-use crate::core::id::CallSid;
+const PATH: &str = "/v1/convai/conversations";
+const ONE: &str = "/v1/convai/conversations/{id}";
 
-/// The resource below the base URL.
-pub(super) const PATH: &str = "/v1/convai/conversations";
-
-/// Longest summary that is kept, in characters.
-const SUMMARY: usize = 1_000;
-
-/// Longest turn that is kept, in characters.
-const TURN: usize = 300;
-
-/// Which conversations of the configured agent to list. Conditions that are `None` are left out.
+/// Which conversations to list. Conditions that are `None` or empty are left out.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ListQuery {
-    /// The dynamic variable `call_sid` is this. Refused by older versions of the API.
-    pub call_sid: Option<CallSid>,
-    /// `user_id` is this; every version of the API knows it.
-    pub user_id: Option<CallSid>,
+pub struct ConversationsQuery {
+    /// Of this agent.
+    pub agent_id: Option<String>,
+    /// With this `user_id`; gladhand sends the `call_sid` as such.
+    pub user_id: Option<String>,
+    /// With these dynamic variables.
+    pub variables: Vec<VariableIs>,
     /// Started after this, Unix seconds.
     pub started_after: Option<i64>,
     /// Started before this, Unix seconds.
     pub started_before: Option<i64>,
-    /// [`Page::next`] of the page before.
-    pub cursor: Option<String>,
+    /// At least so long, seconds.
+    pub at_least_secs: Option<u32>,
+    /// At most so long, seconds.
+    pub at_most_secs: Option<u32>,
+    /// The verdict of the vendor's model: `success`, `failure`, `unknown`.
+    pub call_successful: Option<String>,
+    /// Over these numbers.
+    pub phone_number_ids: Vec<String>,
+    /// Begun by `twilio`, `sip_trunk` and so on.
+    pub initiated_by: Option<String>,
+    /// Not in these states.
+    pub exclude_statuses: Vec<Status>,
+    /// Ended for these reasons.
+    pub termination_reasons: Vec<String>,
+    /// With a comment or without.
+    pub has_feedback_comment: Option<bool>,
+    /// With these words.
+    pub search: Option<String>,
+    /// Whether rows carry summaries; `None`: they do not.
+    pub summaries: Option<bool>,
+    /// Oldest first; `None`: newest first.
+    pub oldest_first: Option<bool>,
+    /// Rows in a page, 1 to 100.
+    pub page_size: Option<u32>,
 }
 
-/// One page of a list, at most 100 rows.
+/// A condition on a dynamic variable. `name` has no `:`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Page {
-    /// The rows. They carry neither variables nor numbers: a candidate is confirmed by reading it.
-    pub rows: Vec<Row>,
-    /// Where the next page starts, when there is one.
-    pub next: Option<String>,
-    /// The vendor's clock as it answered, Unix seconds, when it says it.
-    pub date: Option<i64>,
+pub enum VariableIs {
+    /// This, and no other; empty: it is not set.
+    Equal(String, String),
+    /// One of these, which have no `|`.
+    OneOf(String, Vec<String>),
 }
 
-/// One row of a list.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Row {
-    /// The vendor's conversation.
+/// A conversation in a list.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ConversationSummary {
+    /// The vendor's id.
     pub conversation_id: String,
-    /// When the vendor started it, Unix seconds.
-    pub started: Option<i64>,
-}
-
-impl ListQuery {
-    /// Adds the conditions to the list's URL.
-    pub(super) fn apply(&self, url: &mut Url, agent_id: &str) {
-        let mut query = url.query_pairs_mut();
-        query.append_pair("agent_id", agent_id);
-        if let Some(call_sid) = &self.call_sid {
-            query.append_pair("dynamic_variable_params", &format!("call_sid:eq:{call_sid}"));
-        }
-        if let Some(user_id) = &self.user_id {
-            query.append_pair("user_id", user_id);
-        }
-        if let Some(after) = self.started_after {
-            query.append_pair("call_start_after_unix", &after.to_string());
-        }
-        if let Some(before) = self.started_before {
-            query.append_pair("call_start_before_unix", &before.to_string());
-        }
-        query.append_pair("page_size", "100");
-        if let Some(cursor) = &self.cursor {
-            query.append_pair("cursor", cursor);
-        }
-    }
-}
-
-/// Reads a conversation. Anything that is missing or of another type than documented counts as not said; only what is no
-/// conversation at all is an error.
-pub(super) fn conversation(body: &[u8], key: &ApiKey) -> Result<Conversation, AskError> {
-    let wire: Wire = parse(body, key)?;
-    let meta = wire.metadata;
-    let shown = |text: &str| error::shown(text, key);
-    let words = |turn: &&Turn| turn.message.as_deref().is_some_and(|m| !m.trim().is_empty());
-    let said = |turn: &&Turn| turn.role.as_deref() == Some("user") && words(turn);
-    let call = meta.phone_call.unwrap_or_default();
-    Ok(Conversation {
-        status: match wire.status.as_str() {
-            "done" => ConversationStatus::Done,
-            "failed" => ConversationStatus::Failed,
-            _ => ConversationStatus::Running,
-        },
-        call_result: call.call_result,
-        duration: meta.call_duration_secs.map_or(Duration::ZERO, Duration::from_secs),
-        termination_reason: meta.termination_reason.as_deref().map(shown).unwrap_or_default(),
-        error: meta.error.map(|e| shown(&format!("{} {}", e.code.unwrap_or_default(), e.reason.unwrap_or_default()))),
-        user_messages: wire
-            .user_message_count
-            .unwrap_or_else(|| u32::try_from(wire.transcript.iter().filter(said).count()).unwrap_or(u32::MAX)),
-        call_sid: wire
-            .conversation_initiation_client_data
-            .and_then(|data| data.dynamic_variables)
-            .and_then(|variables| variables.call_sid)
-            // It goes out as both.
-            .or(wire.user_id)
-            .filter(|sid| is_id(sid)),
-        provider_call_sid: call.call_sid.or(call.call_id).filter(|sid| is_id(sid)),
-        called: call.external_number,
-        transcript: wire
-            .transcript
-            .iter()
-            .filter(words)
-            .take(MAX_TURNS)
-            .map(|turn| dialing::Turn {
-                role: if turn.role.as_deref() == Some("user") { "user" } else { "agent" }.to_owned(),
-                message: error::shown_up_to(TURN, turn.message.as_deref().unwrap_or_default(), key),
-            })
-            .collect(),
-        summary: wire.analysis.and_then(|a| a.transcript_summary).map(|text| error::shown_up_to(SUMMARY, &text, key)),
-        started: meta.start_time_unix_secs,
-    })
-}
-
-/// Reads a page. A row without a usable id is left out.
-pub(super) fn page(body: &[u8], key: &ApiKey) -> Result<Page, AskError> {
-    let wire: WirePage = parse(body, key)?;
-    let row = |row: WireRow| {
-        Some(Row { conversation_id: row.conversation_id.filter(|id| is_id(id))?, started: row.start_time_unix_secs })
-    };
-    let next = wire.next_cursor.filter(|cursor| wire.has_more && !cursor.is_empty());
-    if wire.has_more && next.is_none() {
-        return Err(AskError::Transient("HTTP 200, but it does not say where the list goes on".to_owned()));
-    }
-    Ok(Page { rows: wire.conversations.into_iter().filter_map(row).collect(), next, date: None })
-}
-
-fn parse<T: DeserializeOwned>(body: &[u8], key: &ApiKey) -> Result<T, AskError> {
-    serde_json::from_slice(body).map_err(|why| {
-        let what =
-            if serde_json::from_slice::<serde::de::IgnoredAny>(body).is_ok() { why.to_string() } else { error::not_json(body) };
-        AskError::Transient(error::shown(&format!("HTTP 200 with {what}"), key))
-    })
-}
-
-#[derive(Deserialize)]
-struct Wire {
-    status: String,
+    /// Who spoke.
     #[serde(default)]
-    metadata: Metadata,
+    pub agent_id: String,
+    /// How it stands.
+    pub status: Status,
+    /// Unix seconds.
     #[serde(default, deserialize_with = "lenient")]
-    analysis: Option<Analysis>,
+    pub start_time_unix_secs: Option<i64>,
+    /// Length in seconds.
     #[serde(default, deserialize_with = "lenient")]
-    user_message_count: Option<u32>,
+    pub call_duration_secs: Option<u64>,
+    /// Turns.
+    #[serde(default, deserialize_with = "lenient")]
+    pub message_count: Option<u64>,
+    /// The verdict of the vendor's model, which is no proof.
+    #[serde(default, deserialize_with = "lenient")]
+    pub call_successful: Option<String>,
+    /// In a sentence or two, when asked for.
+    #[serde(default, deserialize_with = "lenient")]
+    pub transcript_summary: Option<String>,
+    /// All else that the vendor says of it.
+    #[serde(flatten)]
+    pub rest: Map<String, Value>,
+}
+
+/// A conversation, whole. It holds what people said: nothing of it belongs into a log.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ConversationDetail {
+    /// The vendor's id.
+    pub conversation_id: String,
+    /// Who spoke.
     #[serde(default)]
-    transcript: Vec<Turn>,
-    #[serde(default, deserialize_with = "lenient")]
-    conversation_initiation_client_data: Option<ClientData>,
-    #[serde(default, deserialize_with = "lenient")]
-    user_id: Option<String>,
-}
-
-#[derive(Default, Deserialize)]
-struct Metadata {
-    #[serde(default, deserialize_with = "lenient")]
-    start_time_unix_secs: Option<i64>,
-    #[serde(default, deserialize_with = "lenient")]
-    call_duration_secs: Option<u64>,
-    #[serde(default, deserialize_with = "lenient")]
-    termination_reason: Option<String>,
-    #[serde(default, deserialize_with = "lenient")]
-    error: Option<WireError>,
-    #[serde(default, deserialize_with = "lenient")]
-    phone_call: Option<PhoneCall>,
-}
-
-#[derive(Deserialize)]
-struct WireError {
-    #[serde(default, deserialize_with = "lenient")]
-    code: Option<i64>,
-    #[serde(default, deserialize_with = "lenient")]
-    reason: Option<String>,
-}
-
-#[derive(Default, Deserialize)]
-struct PhoneCall {
-    #[serde(default, deserialize_with = "lenient")]
-    call_result: Option<CallResult>,
-    #[serde(default, deserialize_with = "lenient")]
-    external_number: Option<String>,
-    /// The telephone provider's.
-    #[serde(default, deserialize_with = "lenient")]
-    call_sid: Option<String>,
-    /// Of a SIP trunk.
-    #[serde(default, deserialize_with = "lenient")]
-    call_id: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct Analysis {
-    #[serde(default, deserialize_with = "lenient")]
-    transcript_summary: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct Turn {
-    role: Option<String>,
-    message: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct ClientData {
-    #[serde(default, deserialize_with = "lenient")]
-    dynamic_variables: Option<Variables>,
-}
-
-#[derive(Deserialize)]
-struct Variables {
-    #[serde(default, deserialize_with = "lenient")]
-    call_sid: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct WirePage {
-    conversations: Vec<WireRow>,
-    #[serde(default, deserialize_with = "lenient")]
-    next_cursor: Option<String>,
+    pub agent_id: String,
+    /// How it stands.
+    pub status: Status,
+    /// `start_time_unix_secs`, `call_duration_secs`, `termination_reason`, `phone_call`, `error` and more.
     #[serde(default)]
-    has_more: bool,
-}
-
-#[derive(Deserialize)]
-struct WireRow {
+    pub metadata: Map<String, Value>,
+    /// What was said.
+    #[serde(default)]
+    pub transcript: Vec<Utterance>,
+    /// `transcript_summary`, `evaluation_criteria_results`, `data_collection_results`; `None` until it is processed.
+    #[serde(default)]
+    pub analysis: Option<Map<String, Value>>,
+    /// What the call was begun with, `dynamic_variables` among it.
+    #[serde(default)]
+    pub conversation_initiation_client_data: Option<Map<String, Value>>,
+    /// The `call_sid` of a call of gladhand's.
     #[serde(default, deserialize_with = "lenient")]
-    conversation_id: Option<String>,
+    pub user_id: Option<String>,
+    /// Whether there is a recording.
     #[serde(default, deserialize_with = "lenient")]
-    start_time_unix_secs: Option<i64>,
+    pub has_audio: Option<bool>,
+    /// All else that the vendor says of it.
+    #[serde(flatten)]
+    pub rest: Map<String, Value>,
 }
 
-/// `None` for null and for anything that is not a `T`.
-fn lenient<'de, D: Deserializer<'de>, T: DeserializeOwned>(d: D) -> Result<Option<T>, D::Error> {
-    Ok(serde_json::from_value(Value::deserialize(d)?).ok())
+/// A turn of a conversation.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Utterance {
+    /// `agent` or `user`.
+    #[serde(default)]
+    pub role: String,
+    /// In words; `None` where a tool was called.
+    #[serde(default, deserialize_with = "lenient")]
+    pub message: Option<String>,
+    /// Since the beginning.
+    #[serde(default, deserialize_with = "lenient")]
+    pub time_in_call_secs: Option<f64>,
+    /// All else that the vendor says of it.
+    #[serde(flatten)]
+    pub rest: Map<String, Value>,
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// How a conversation stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Status {
+    /// It rings.
+    Initiated,
+    /// Somebody talks.
+    InProgress,
+    /// It is over and being analysed.
+    Processing,
+    /// Final.
+    Done,
+    /// Final.
+    Failed,
+    /// One that is not known here; not final.
+    #[serde(untagged)]
+    Other(String),
+}
 
-    fn read(json: &str) -> Result<Conversation, AskError> {
-        conversation(json.as_bytes(), &ApiKey::new("sk_0123456789abcdef").unwrap())
-    }
-
-    #[test]
-    fn a_whole_conversation_is_read() {
-        let json = r#"{"agent_id":"a","conversation_id":"conv_1","status":"done","user_message_count":2,
-            "metadata":{"start_time_unix_secs":1763569135,"call_duration_secs":42,"termination_reason":"Call ended by +12125550123",
-              "error":{"code":1011,"reason":"lost"},"phone_call":{"type":"twilio","call_result":"answered","external_number":"+12125550123"}},
-            "analysis":{"call_successful":"success","transcript_summary":"The driver is with the trailer."},
-            "conversation_initiation_client_data":{"dynamic_variables":{"call_sid":"EL_DR001_1","system__x":1}},
-            "transcript":[{"role":"agent","message":"hi","time_in_call_secs":0}],"has_audio":false,"has_user_audio":false,"has_response_audio":false}"#;
-        assert_eq!(
-            read(json).unwrap(),
-            Conversation {
-                status: ConversationStatus::Done,
-                call_result: Some(CallResult::Answered),
-                duration: Duration::from_secs(42),
-                termination_reason: "Call ended by +******".to_owned(),
-                error: Some("1011 lost".to_owned()),
-                user_messages: 2,
-                call_sid: Some("EL_DR001_1".to_owned()),
-                provider_call_sid: None,
-                called: Some("+12125550123".to_owned()),
-                transcript: vec![dialing::Turn { role: "agent".to_owned(), message: "hi".to_owned() }],
-                summary: Some("The driver is with the trailer.".to_owned()),
-                started: Some(1_763_569_135),
-            }
-        );
-    }
-
-    #[test]
-    fn what_is_missing_or_odd_counts_as_not_said() {
-        let json = r#"{"status":"paused","metadata":{"call_duration_secs":"long","phone_call":{"call_result":"eaten"},"error":null},
-            "analysis":null,"user_message_count":null,"conversation_initiation_client_data":{"dynamic_variables":{"call_sid":7}},
-            "transcript":[{"role":"user","message":"yes"},{"role":"user","message":" "},{"role":"user","message":null},{"role":"agent","message":"x"}]}"#;
-        let read_ = read(json).unwrap();
-        assert_eq!((read_.status, read_.call_result, read_.duration), (ConversationStatus::Running, None, Duration::ZERO));
-        assert_eq!((read_.user_messages, read_.call_sid, read_.error, read_.started), (1, None, None, None));
-        for no_conversation in ["{}", "[]", "", "<html>", r#"{"status":7}"#] {
-            assert!(matches!(read(no_conversation), Err(AskError::Transient(_))), "{no_conversation}");
+impl Status {
+    /// As the vendor writes it.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Initiated => "initiated",
+            Self::InProgress => "in-progress",
+            Self::Processing => "processing",
+            Self::Done => "done",
+            Self::Failed => "failed",
+            Self::Other(text) => text,
         }
     }
+}
 
-    #[test]
-    fn a_page_ends_where_the_vendor_says_so() {
-        let key = ApiKey::new("k").unwrap();
-        let read = |json: &str| page(json.as_bytes(), &key).unwrap();
-        let more = read(
-            r#"{"conversations":[{"conversation_id":"conv_1","start_time_unix_secs":5},{"conversation_id":"../x"}],"next_cursor":"c","has_more":true}"#,
-        );
-        assert_eq!(
-            more,
-            Page {
-                rows: vec![Row { conversation_id: "conv_1".to_owned(), started: Some(5) }],
-                next: Some("c".to_owned()),
-                date: None,
-            }
-        );
-        assert_eq!(read(r#"{"conversations":[],"next_cursor":"c","has_more":false}"#).next, None);
-        let lost = page(br#"{"conversations":[],"next_cursor":null,"has_more":true}"#, &key);
-        assert!(matches!(lost, Err(AskError::Transient(_))), "a list that breaks off is no proof of anything: {lost:?}");
+impl List for ConversationsQuery {
+    type Item = ConversationSummary;
+    const ENDPOINT: Endpoint = Endpoint::ConversationsList;
+    const PATH: &str = PATH;
+    const ROWS: &str = "conversations";
+
+    fn query(&self) -> Query {
+        let mut query = Query::new();
+        query.extend(self.agent_id.iter().map(|id| ("agent_id", id.clone())));
+        query.extend(self.call_successful.iter().map(|verdict| ("call_successful", verdict.clone())));
+        query.extend(self.started_before.map(|at| ("call_start_before_unix", at.to_string())));
+        query.extend(self.started_after.map(|at| ("call_start_after_unix", at.to_string())));
+        query.extend(self.at_least_secs.map(|secs| ("call_duration_min_secs", secs.to_string())));
+        query.extend(self.at_most_secs.map(|secs| ("call_duration_max_secs", secs.to_string())));
+        query.extend(self.has_feedback_comment.map(|has| ("has_feedback_comment", has.to_string())));
+        query.extend(self.user_id.iter().map(|id| ("user_id", id.clone())));
+        query.extend(self.variables.iter().map(|variable| ("dynamic_variable_params", variable.to_param())));
+        query.extend(self.phone_number_ids.iter().map(|id| ("phone_number_ids", id.clone())));
+        query.extend(self.page_size.map(|size| ("page_size", size.to_string())));
+        query.extend(self.summaries.map(|with| ("summary_mode", if with { "include" } else { "exclude" }.to_owned())));
+        query.extend(self.search.iter().map(|text| ("search", text.clone())));
+        query.extend(self.initiated_by.iter().map(|source| ("conversation_initiation_source", source.clone())));
+        query.extend(self.exclude_statuses.iter().map(|status| ("exclude_statuses", status.as_str().to_owned())));
+        query.extend(self.termination_reasons.iter().map(|reason| ("termination_reasons", reason.clone())));
+        query.extend(self.oldest_first.map(|oldest| ("sort_direction", if oldest { "asc" } else { "desc" }.to_owned())));
+        query
+    }
+}
+
+impl VariableIs {
+    fn to_param(&self) -> String {
+        match self {
+            Self::Equal(name, value) => format!("{name}:eq:{value}"),
+            Self::OneOf(name, values) => format!("{name}:in:{}", values.join("|")),
+        }
+    }
+}
+
+impl Client {
+    /// The account's conversations.
+    #[must_use]
+    pub fn list_conversations(&self, query: ConversationsQuery) -> Pages<'_, ConversationsQuery> {
+        Pages::new(&self.http, query)
+    }
+
+    /// One conversation, whole.
+    ///
+    /// # Errors
+    /// [`NotFound`](super::ErrorKind::NotFound) when there is none of this id, or as for every request.
+    pub async fn get_conversation(&self, conversation_id: &str) -> Result<ConversationDetail, Error> {
+        let url = self.http.url_of(Endpoint::ConversationGet, ONE, conversation_id)?;
+        self.http.get_json(Endpoint::ConversationGet, url).await
+    }
+
+    /// Deletes a conversation with its recording.
+    ///
+    /// # Errors
+    /// As for [`get_conversation`](Self::get_conversation).
+    pub async fn delete_conversation(&self, conversation_id: &str) -> Result<(), Error> {
+        let url = self.http.url_of(Endpoint::ConversationDelete, ONE, conversation_id)?;
+        self.http.send(Endpoint::ConversationDelete, self.http.request(Method::DELETE, url)).await.map(drop)
     }
 }

@@ -1,204 +1,234 @@
-//! The vendor's words of refusal, made fit to be shown: bounded, without control characters, telephone numbers or the key.
+//! Why a request did not do what it was to do.
 
-use core::error::Error as _;
+use core::fmt;
+use core::time::Duration;
+use std::io;
 
-use serde::Deserialize;
-use serde_json::Value;
+use reqwest::StatusCode;
+use reqwest::header::HeaderMap;
 
+use super::endpoint::Endpoint;
+use super::headers;
+use super::id::is_id;
 use super::key::ApiKey;
+use super::words::{self, Refusal};
+use crate::core::calls::dialing::AskError;
 
-/// Longest text that is shown, in characters.
-const SHOWN: usize = 300;
-
-/// Fewest digits that are taken for a telephone number. Twilio's error codes have five.
-const NUMBER: usize = 7;
-
-/// What a refusing answer says of itself.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Refusal {
-    /// `detail.code`, else its older twin `detail.status`.
+/// Why a request did not do what it was to do. Everything in it is fit to be shown: neither the key nor a telephone number.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Error {
+    /// What was asked.
+    pub endpoint: Endpoint,
+    /// What went wrong.
+    pub kind: ErrorKind,
+    /// The HTTP status, when there was an answer.
+    pub status: Option<u16>,
+    /// The vendor's name for it: `detail.code`, else its older twin `detail.status`.
     pub code: Option<String>,
-    /// `HTTP 422: …`, fit to be shown.
-    pub text: String,
+    /// In words.
+    pub message: String,
+    /// What the vendor's support asks for.
+    pub request_id: Option<String>,
+    /// How long the answer asks to wait, at most an hour.
+    pub retry_after: Option<Duration>,
+    /// Documents of the account that this request may have left behind; see
+    /// [`create_document_from_file`](super::Client::create_document_from_file).
+    pub left_behind: Vec<String>,
 }
 
-/// Reads the body of an answer other than 2xx. `detail` may be an object, FastAPI's list, a text or missing; the body may be
-/// empty or a page of some gateway. What the list says of the `input` is left out: it repeats the request.
-pub(super) fn refusal(status: u16, body: &[u8], key: &ApiKey) -> Refusal {
-    let (code, words) = match serde_json::from_slice::<Envelope>(body) {
-        Ok(Envelope { detail: Some(detail), .. }) => detail.words(),
-        Ok(Envelope { detail: None, message: Some(Value::String(message)) }) => (None, message),
-        Ok(Envelope { .. }) => (None, String::new()),
-        Err(_) => (None, not_json(body)),
-    };
-    let text = if words.is_empty() { format!("HTTP {status}") } else { format!("HTTP {status}: {words}") };
-    Refusal { code, text: shown(&text, key) }
+/// See [`Error::kind`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ErrorKind {
+    /// No byte of the request went out: name, TCP, TLS.
+    Unreachable,
+    /// It went out, at least in part, and no whole answer came back.
+    Lost,
+    /// 401 or 403: the key, or a right that it lacks.
+    Unauthorised,
+    /// 404: an id that the account does not know.
+    NotFound,
+    /// 429, and 425: later.
+    Busy,
+    /// Any other refusal of this very request.
+    Refused,
+    /// 408, 409, 499, 3xx, 5xx: whether it was done is not known.
+    Failed,
+    /// Success, with something else than documented.
+    Unreadable,
+    /// A file on this machine.
+    File,
+    /// The request would not have been one; nothing was sent.
+    Invalid,
 }
 
-/// What stands where JSON should.
-pub(super) fn not_json(body: &[u8]) -> String {
-    match body.trim_ascii() {
-        [] => "an empty answer".to_owned(),
-        [b'<', ..] => "a page of HTML instead of an answer of the API".to_owned(),
-        text => String::from_utf8_lossy(text.get(..4096).unwrap_or(text)).into_owned(),
-    }
-}
-
-/// `text` without control characters, the key and anything like a telephone number, at most 300 characters.
-pub(super) fn shown(text: &str, key: &ApiKey) -> String {
-    shown_up_to(SHOWN, text, key)
-}
-
-/// See [`shown`].
-pub(super) fn shown_up_to(limit: usize, text: &str, key: &ApiKey) -> String {
-    bounded(limit, &without_numbers(&key.mask(text)))
-}
-
-/// Why a request got no answer, without its URL: the causes from the outermost to the innermost.
-pub(super) fn transport(error: reqwest::Error) -> String {
-    let error = error.without_url();
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        let words = inner.to_string();
-        if !text.contains(&words) {
-            text = format!("{text}: {words}");
-        }
-        cause = inner.source();
-    }
-    bounded(SHOWN, &text)
-}
-
-#[derive(Deserialize)]
-struct Envelope {
-    detail: Option<Detail>,
-    message: Option<Value>,
-}
-
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Detail {
-    Text(String),
-    Object { code: Option<String>, status: Option<String>, message: Option<String>, param: Option<String> },
-    List(Vec<Item>),
-    Other(Value),
-}
-
-#[derive(Deserialize)]
-struct Item {
-    #[serde(default)]
-    loc: Vec<Value>,
-    #[serde(default)]
-    msg: String,
-}
-
-impl Detail {
-    fn words(self) -> (Option<String>, String) {
+impl ErrorKind {
+    /// The name in health.
+    pub(super) fn name(self) -> &'static str {
         match self {
-            Self::Text(text) => (None, text),
-            Self::Object { code, status, message, param } => {
-                let code = code.or(status);
-                let words: Vec<String> = [code.clone(), message, param].into_iter().flatten().filter(|w| !w.is_empty()).collect();
-                (code, words.join(": "))
+            Self::Unreachable => "unreachable",
+            Self::Lost => "lost",
+            Self::Unauthorised => "unauthorised",
+            Self::NotFound => "not_found",
+            Self::Busy => "busy",
+            Self::Refused => "refused",
+            Self::Failed => "failed",
+            Self::Unreadable => "unreadable",
+            Self::File => "file",
+            Self::Invalid => "invalid",
+        }
+    }
+
+    /// Of an answer other than success.
+    pub(super) fn of(status: u16) -> Self {
+        match status {
+            401 | 403 => Self::Unauthorised,
+            404 => Self::NotFound,
+            425 | 429 => Self::Busy,
+            408 | 409 | 499 => Self::Failed,
+            400..500 => Self::Refused,
+            _ => Self::Failed,
+        }
+    }
+}
+
+impl Error {
+    pub(super) fn new(endpoint: Endpoint, kind: ErrorKind, message: impl Into<String>) -> Self {
+        Self {
+            endpoint,
+            kind,
+            status: None,
+            code: None,
+            message: message.into(),
+            request_id: None,
+            retry_after: None,
+            left_behind: Vec::new(),
+        }
+    }
+
+    pub(super) fn file(endpoint: Endpoint, path: &std::path::Path, why: &io::Error) -> Self {
+        Self::new(endpoint, ErrorKind::File, format!("{}: {why}", path.display()))
+    }
+
+    /// Reads an answer other than success.
+    pub(super) fn refusal(endpoint: Endpoint, status: StatusCode, headers: &HeaderMap, body: &[u8], key: &ApiKey) -> Self {
+        let Refusal { code, text, request_id } = words::refusal(status.as_u16(), body, key);
+        let header = || headers.get("request-id").or_else(|| headers.get("x-request-id"))?.to_str().ok().map(str::to_owned);
+        Self {
+            status: Some(status.as_u16()),
+            code: code.map(|code| words::shown(&code, key)),
+            request_id: request_id.or_else(header).filter(|id| is_shown(id, key)),
+            retry_after: headers::retry_after(headers),
+            ..Self::new(endpoint, ErrorKind::of(status.as_u16()), text)
+        }
+    }
+
+    /// Whether the same request may go well later.
+    #[must_use]
+    pub fn is_transient(&self) -> bool {
+        match self.kind {
+            ErrorKind::Unreachable | ErrorKind::Lost | ErrorKind::Busy | ErrorKind::Failed | ErrorKind::Unreadable => true,
+            ErrorKind::Unauthorised | ErrorKind::NotFound | ErrorKind::Refused | ErrorKind::File | ErrorKind::Invalid => false,
+        }
+    }
+
+    /// Whether a telephone may be ringing, or something may have been made, changed or deleted all the same. Such a request is
+    /// not to be repeated before the vendor was asked what there is.
+    #[must_use]
+    pub fn was_maybe_placed(&self) -> bool {
+        !self.endpoint.only_reads()
+            && match self.kind {
+                ErrorKind::Lost | ErrorKind::Failed | ErrorKind::Unreadable => true,
+                ErrorKind::Unreachable
+                | ErrorKind::Unauthorised
+                | ErrorKind::NotFound
+                | ErrorKind::Busy
+                | ErrorKind::Refused
+                | ErrorKind::File
+                | ErrorKind::Invalid => false,
             }
-            Self::List(items) => (None, items.iter().map(Item::words).collect::<Vec<_>>().join("; ")),
-            Self::Other(value) => (None, value.to_string()),
+    }
+
+    /// Whether asking once more at once may help. Without a connection it does not: whoever asks knows better when there is one.
+    pub(super) fn is_worth_repeating(&self) -> bool {
+        self.endpoint.only_reads() && matches!(self.kind, ErrorKind::Lost | ErrorKind::Busy | ErrorKind::Failed)
+    }
+}
+
+/// Whether an id of a request can be shown as it is: neither the key nor a telephone number.
+fn is_shown(id: &str, key: &ApiKey) -> bool {
+    is_id(id) && id.bytes().any(|b| b.is_ascii_alphabetic()) && key.mask(id) == id
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)?;
+        if let Some(id) = &self.request_id {
+            write!(f, " (request {id})")?;
+        }
+        match self.left_behind.as_slice() {
+            [] => Ok(()),
+            ids => write!(f, "; what it may have made: {}", ids.join(", ")),
         }
     }
 }
 
-impl Item {
-    fn words(&self) -> String {
-        let step = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-        format!("{}: {}", self.loc.iter().map(step).collect::<Vec<_>>().join("."), self.msg)
-    }
-}
+impl core::error::Error for Error {}
 
-/// Control characters and runs of white space become one space; the text ends with `…` where it was cut.
-fn bounded(limit: usize, text: &str) -> String {
-    let mut out = String::new();
-    let mut length = 0;
-    for word in text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty()) {
-        let gap = usize::from(length > 0);
-        if gap == 1 {
-            out.push(' ');
+/// What the queue of calls makes of it.
+impl From<Error> for AskError {
+    fn from(error: Error) -> Self {
+        let text = error.message;
+        match error.kind {
+            ErrorKind::Unreachable => Self::Unreachable(text),
+            ErrorKind::Lost | ErrorKind::Busy | ErrorKind::Failed | ErrorKind::Unreadable => Self::Transient(text),
+            ErrorKind::Unauthorised => Self::Unauthorised(text),
+            ErrorKind::NotFound => Self::NotFound(text),
+            ErrorKind::Refused | ErrorKind::File | ErrorKind::Invalid => Self::Refused(text),
         }
-        let room = limit.saturating_sub(length + gap);
-        match word.char_indices().nth(room) {
-            None => out.push_str(word),
-            Some((end, _)) => {
-                out.push_str(word.get(..end).unwrap_or_default());
-                out.push('…');
-                return out;
-            }
-        }
-        length += gap + word.chars().count();
     }
-    out
-}
-
-/// Every run of seven or more digits, however they are spaced, becomes `******`.
-fn without_numbers(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(start) = rest.find(char::is_numeric) {
-        let (before, run) = rest.split_at(start);
-        let spaced = |c: char| c.is_numeric() || c.is_whitespace() || matches!(c, '-' | '.' | '(' | ')' | '/');
-        let (run, after) = run.split_at(run.find(|c| !spaced(c)).unwrap_or(run.len()));
-        let digits = run.trim_end_matches(|c: char| !c.is_numeric());
-        out.push_str(before);
-        out.push_str(if digits.chars().filter(|c| c.is_numeric()).count() < NUMBER { digits } else { "******" });
-        out.push_str(run.get(digits.len()..).unwrap_or_default());
-        rest = after;
-    }
-    out.push_str(rest);
-    out
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn key() -> ApiKey {
-        ApiKey::new("sk_5f2c0123456789abcdef").unwrap()
+    fn refused(endpoint: Endpoint, status: u16) -> Error {
+        let body = br#"{"detail":{"code":"a_code","message":"words","request_id":"req_1"}}"#;
+        let key = ApiKey::new("sk_0123456789abcdef").unwrap();
+        Error::refusal(endpoint, StatusCode::from_u16(status).unwrap(), &HeaderMap::new(), body, &key)
     }
 
     #[test]
-    fn every_shape_of_a_refusal_is_read() {
-        let read = |status, body: &str| {
-            let Refusal { code, text } = refusal(status, body.as_bytes(), &key());
-            (code, text)
-        };
-        let coded = |code: &str, text: &str| (Some(code.to_owned()), text.to_owned());
-        let plain = |text: &str| (None, text.to_owned());
-        let object = r#"{"detail":{"type":"validation_error","code":"invalid_parameters","message":"bad parameter","status":"x","request_id":"3c8","param":"to_number"}}"#;
-        assert_eq!(read(422, object), coded("invalid_parameters", "HTTP 422: invalid_parameters: bad parameter: to_number"));
-        let legacy = r#"{"detail":{"status":"invalid_api_key","message":"Invalid API key"}}"#;
-        assert_eq!(read(401, legacy), coded("invalid_api_key", "HTTP 401: invalid_api_key: Invalid API key"));
-        let list = r#"{"detail":[{"type":"missing","loc":["body","drivers",0],"msg":"Field required","input":{"to_number":"+12125550123"}},{"msg":"and more"}]}"#;
-        assert_eq!(read(422, list), plain("HTTP 422: body.drivers.0: Field required; : and more"));
-        assert_eq!(read(404, r#"{"detail":"Not Found"}"#), plain("HTTP 404: Not Found"));
-        assert_eq!(read(400, r#"{"detail":7}"#), plain("HTTP 400: 7"));
-        assert_eq!(read(400, r#"{"detail":null}"#), plain("HTTP 400"));
-        assert_eq!(read(400, r#"{"message":"no"}"#), plain("HTTP 400: no"));
-        assert_eq!(read(502, ""), plain("HTTP 502: an empty answer"));
-        assert_eq!(read(502, "\n<html>Bad Gateway"), plain("HTTP 502: a page of HTML instead of an answer of the API"));
-        assert_eq!(read(503, "upstream\0 gone\r\n"), plain("HTTP 503: upstream gone"));
-    }
-
-    #[test]
-    fn no_text_shows_the_key_or_a_number_or_runs_on() {
-        for number in
-            ["+12125550123", "+1 (212) 555-0123", "212.555.0123", "%2B12125550123", "(212)  555 0123", "٢١٢٥٥٥٠١٢٣", "5550123"]
-        {
-            let text = shown(&format!("cannot call {number}, key sk_5f2c0123456789abcdef!"), &key());
-            assert!(text.starts_with("cannot call ") && text.ends_with("******, key ***!"), "{text}");
-            assert!(!text.contains("0123") && !text.contains("555"), "{text}");
+    fn what_may_have_been_done_is_told_from_what_was_not() {
+        for (status, transient, maybe) in [
+            (400, false, false),
+            (401, false, false),
+            (403, false, false),
+            (404, false, false),
+            (422, false, false),
+            (425, true, false),
+            (429, true, false),
+            (302, true, true),
+            (408, true, true),
+            (409, true, true),
+            (499, true, true),
+            (500, true, true),
+            (503, true, true),
+        ] {
+            let error = refused(Endpoint::AgentCreate, status);
+            assert_eq!((error.is_transient(), error.was_maybe_placed()), (transient, maybe), "{status}");
+            let error = refused(Endpoint::AgentGet, status);
+            assert_eq!((error.is_transient(), error.was_maybe_placed()), (transient, false), "{status}: it only reads");
         }
-        assert_eq!(shown("HTTP 400 error 21211 at 10:30", &key()), "HTTP 400 error 21211 at 10:30");
-        let long = shown(&"word ".repeat(1_000), &key());
-        assert!(long.ends_with('…') && long.chars().count() <= 301, "{long}");
-        assert_eq!(shown(&"ä".repeat(1_000), &key()).chars().count(), 301);
-        assert_eq!(shown(&"x".repeat(300), &key()).chars().count(), 300);
+    }
+
+    #[test]
+    fn status_code_and_request_are_named() {
+        let error = refused(Endpoint::AgentGet, 404);
+        assert_eq!(
+            (error.status, error.code.as_deref(), error.request_id.as_deref()),
+            (Some(404), Some("a_code"), Some("req_1"))
+        );
+        assert_eq!(error.to_string(), "HTTP 404: a_code: words (request req_1)");
     }
 }

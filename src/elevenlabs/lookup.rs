@@ -6,7 +6,7 @@
 //! the gateway's clock only the time that has passed since the attempt is used.
 
 use super::client::Client;
-use super::conversations::{ListQuery, Row};
+use super::outcome::{ListQuery, Row};
 use crate::core::calls::Found;
 use crate::core::calls::dialing::{AskError, Conversation, Search};
 

@@ -1,22 +1,115 @@
 //! `POST /v1/convai/{twilio|sip-trunk}/outbound-call`: what goes out, and what the answer means.
 
-use core::time::Duration;
-use std::time::SystemTime;
+use core::fmt;
+use std::collections::BTreeMap;
 
 use reqwest::StatusCode;
 use reqwest::header::HeaderMap;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
-use super::error::{self, Refusal};
+use super::client::Client;
+use super::endpoint::Endpoint;
+use super::error::{Error, ErrorKind};
+use super::headers;
+use super::id::is_id;
 use super::key::ApiKey;
 use super::settings::{Route, Settings};
+use super::words::{self, Refusal};
 use crate::core::calls::dialing::{NotPlaced, Order, Verdict};
 
-/// Longest wait that is taken from an answer's header.
-const LONGEST_WAIT: Duration = Duration::from_secs(3600);
+/// A call to be placed. Debug leaves numbers and variables out.
+#[derive(Clone, Default, PartialEq, Serialize)]
+pub struct OutboundCall {
+    /// Who speaks.
+    pub agent_id: String,
+    /// Over which number of the account.
+    pub agent_phone_number_id: String,
+    /// Who is called, in E.164.
+    pub to_number: String,
+    /// What the call is begun with.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub conversation_initiation_client_data: Option<ClientData>,
+    /// Whether Twilio records it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub call_recording_enabled: Option<bool>,
+    /// Ringing and recording.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub telephony_call_config: Option<TelephonyCallConfig>,
+}
 
-/// Longest identifier that is taken from an answer.
-const LONGEST_ID: usize = 128;
+/// What a call is begun with. Debug leaves the variables out.
+#[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct ClientData {
+    /// For whom; the list of conversations can be asked by it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user_id: Option<String>,
+    /// What the agent's texts refer to as `{{name}}`. One that the agent wants and does not get ends the conversation.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub dynamic_variables: BTreeMap<String, Variable>,
+    /// Parts of the agent that are other for this call, as far as it permits that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub conversation_config_override: Option<Value>,
+    /// Other parts, such as `branch_id`.
+    #[serde(flatten)]
+    pub rest: Map<String, Value>,
+}
+
+/// The value of a dynamic variable; the vendor takes neither lists nor objects.
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+#[expect(missing_docs, reason = "JSON's own")]
+pub enum Variable {
+    Text(String),
+    Integer(i64),
+    Number(f64),
+    Bool(bool),
+    Null,
+}
+
+/// How the telephone provider goes about it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct TelephonyCallConfig {
+    /// How long it rings; 60 when it is not said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ringing_timeout_secs: Option<u32>,
+    /// Other parts, such as `twilio_machine_detection`.
+    #[serde(flatten)]
+    pub rest: Map<String, Value>,
+}
+
+/// A call that the vendor has placed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Placed {
+    /// The vendor's conversation.
+    pub conversation_id: String,
+    /// Twilio's `callSid`, or the `sip_call_id` of a SIP trunk, when given.
+    pub provider_call_sid: Option<String>,
+}
+
+impl Client {
+    /// Places a call, once. The queue's own way is [`place`](Self::place).
+    ///
+    /// # Errors
+    /// As for every request; after [`was_maybe_placed`](Error::was_maybe_placed) the telephone may be ringing.
+    pub async fn outbound_call(&self, route: Route, call: &OutboundCall) -> Result<Placed, Error> {
+        const ENDPOINT: Endpoint = Endpoint::OutboundCall;
+        let error = |kind, status: StatusCode, why| Error { status: Some(status.as_u16()), ..Error::new(ENDPOINT, kind, why) };
+        let body = serde_json::to_vec(call).map_err(|why| Error::new(ENDPOINT, ErrorKind::Invalid, why.to_string()))?;
+        let answer = self.http.dial(path(route), body).await.map_err(|lost| lost.into_error(ENDPOINT))?;
+        let (status, key) = (answer.status, self.http.key());
+        match answer.body {
+            body if !status.is_success() => {
+                Err(Error::refusal(ENDPOINT, status, &answer.headers, &body.unwrap_or_default(), key))
+            }
+            Err(broken) => Err(error(ErrorKind::Lost, status, broken.to_string())),
+            Ok(body) => success(status.as_u16(), &body, key).map_err(|why| match why {
+                Unsuccessful::Provider { reason, .. } => error(ErrorKind::Refused, status, reason),
+                Unsuccessful::Unproven(why) => error(ErrorKind::Unreadable, status, why),
+            }),
+        }
+    }
+}
 
 /// The resource below the base URL.
 pub(super) fn path(route: Route) -> &'static str {
@@ -26,23 +119,27 @@ pub(super) fn path(route: Route) -> &'static str {
     }
 }
 
-/// The request's body.
-pub(super) fn body(settings: &Settings, order: &Order) -> Result<Vec<u8>, serde_json::Error> {
-    serde_json::to_vec(&OutboundCall {
-        agent_id: &settings.agent_id,
-        agent_phone_number_id: &settings.agent_phone_number_id,
-        to_number: order.to.expose(),
-        conversation_initiation_client_data: ClientData {
-            user_id: &order.call_sid,
-            dynamic_variables: DynamicVariables {
-                prompt: order.prompt.trim(),
-                transfer_to: order.transfer_to.as_ref().map_or("", |phone| phone.expose()),
-                call_sid: &order.call_sid,
-                dispatcher_name: order.dispatcher_name.trim(),
-                driver_id: &order.driver_id,
-            },
-        },
-    })
+/// The call that an order of the queue asks for. All variables always: one that the agent wants and does not get ends the
+/// conversation, possibly after the telephone rang.
+pub(super) fn call(settings: &Settings, order: &Order) -> OutboundCall {
+    let variables = [
+        ("prompt", order.prompt.trim()),
+        ("transfer_to", order.transfer_to.as_ref().map_or("", |phone| phone.expose())),
+        ("call_sid", &order.call_sid),
+        ("dispatcher_name", order.dispatcher_name.trim()),
+        ("driver_id", &order.driver_id),
+    ];
+    OutboundCall {
+        agent_id: settings.agent_id.clone(),
+        agent_phone_number_id: settings.agent_phone_number_id.clone(),
+        to_number: order.to.expose().to_owned(),
+        conversation_initiation_client_data: Some(ClientData {
+            user_id: Some(order.call_sid.to_string()),
+            dynamic_variables: variables.map(|(name, value)| (name.to_owned(), Variable::Text(value.to_owned()))).into(),
+            ..ClientData::default()
+        }),
+        ..OutboundCall::default()
+    }
 }
 
 /// What an answer means, by the table of outcomes: only a status that says that the request was turned away counts as "not
@@ -52,17 +149,23 @@ pub(super) fn verdict(status: StatusCode, headers: &HeaderMap, body: Result<&[u8
     let code = status.as_u16();
     if status.is_success() {
         return match body {
-            Ok(body) => success(code, body, key),
+            Ok(body) => match success(code, body, key) {
+                Ok(Placed { conversation_id, provider_call_sid }) => Verdict::Placed { conversation_id, provider_call_sid },
+                Err(Unsuccessful::Provider { reason, credentials }) => {
+                    Verdict::NotPlaced(NotPlaced::Provider { reason, credentials })
+                }
+                Err(Unsuccessful::Unproven(why)) => Verdict::Unknown(why),
+            },
             Err(why) => Verdict::Unknown(format!("HTTP {code}, but its body broke off: {why}")),
         };
     }
-    let Refusal { code: error, text } = error::refusal(code, body.unwrap_or_default(), key);
+    let Refusal { code: error, text, .. } = words::refusal(code, body.unwrap_or_default(), key);
     match code {
         // 404: the agent or its number does not exist. These codes say that no call of this account would be taken.
         401 | 403 | 404 => Verdict::NotPlaced(NotPlaced::Account(text)),
         400 | 422 if error.as_deref().is_some_and(is_of_the_account) => Verdict::NotPlaced(NotPlaced::Account(text)),
         429 => Verdict::NotPlaced(NotPlaced::Busy {
-            retry_after: retry_after(headers),
+            retry_after: headers::retry_after(headers),
             concurrency: matches!(error.as_deref(), Some("concurrent_limit_exceeded" | "too_many_concurrent_requests")),
             reason: text,
         }),
@@ -81,30 +184,6 @@ fn is_of_the_account(code: &str) -> bool {
         || code.contains("phone_number_id")
 }
 
-#[derive(Serialize)]
-struct OutboundCall<'a> {
-    agent_id: &'a str,
-    agent_phone_number_id: &'a str,
-    to_number: &'a str,
-    conversation_initiation_client_data: ClientData<'a>,
-}
-
-#[derive(Serialize)]
-struct ClientData<'a> {
-    user_id: &'a str,
-    dynamic_variables: DynamicVariables<'a>,
-}
-
-/// All of them always: one that the agent wants and does not get ends the conversation, possibly after the telephone rang.
-#[derive(Serialize)]
-struct DynamicVariables<'a> {
-    prompt: &'a str,
-    transfer_to: &'a str,
-    call_sid: &'a str,
-    dispatcher_name: &'a str,
-    driver_id: &'a str,
-}
-
 #[derive(Deserialize)]
 struct Answer {
     success: bool,
@@ -117,80 +196,45 @@ struct Answer {
     sip: Option<String>,
 }
 
-fn success(code: u16, body: &[u8], key: &ApiKey) -> Verdict {
+/// Why an answer of success is none.
+enum Unsuccessful {
+    /// The telephone provider refused.
+    Provider { reason: String, credentials: bool },
+    /// It does not prove that there is a call, nor that there is none.
+    Unproven(String),
+}
+
+fn success(code: u16, body: &[u8], key: &ApiKey) -> Result<Placed, Unsuccessful> {
     let Ok(answer) = serde_json::from_slice::<Answer>(body) else {
-        return Verdict::Unknown(error::shown(&format!("HTTP {code} with {}", error::not_json(body)), key));
+        let why = words::shown(&format!("HTTP {code} with {}", words::not_json(body)), key);
+        return Err(Unsuccessful::Unproven(why));
     };
     let message = answer.message.unwrap_or_default();
     if !answer.success {
         let credentials = message.contains("HTTP 401") || message.contains("HTTP 403");
-        let reason = error::shown(if message.is_empty() { "success is false" } else { &message }, key);
-        return Verdict::NotPlaced(NotPlaced::Provider { reason, credentials });
+        let reason = words::shown(if message.is_empty() { "success is false" } else { &message }, key);
+        return Err(Unsuccessful::Provider { reason, credentials });
     }
     match answer.conversation_id.filter(|id| is_id(id)) {
         Some(conversation_id) => {
-            let provider_call_sid = answer.twilio.or(answer.sip).filter(|id| is_id(id));
-            Verdict::Placed { conversation_id, provider_call_sid }
+            Ok(Placed { conversation_id, provider_call_sid: answer.twilio.or(answer.sip).filter(|id| is_id(id)) })
         }
-        None => Verdict::Unknown("success without a conversation id".to_owned()),
+        None => Err(Unsuccessful::Unproven("success without a conversation id".to_owned())),
     }
 }
 
-/// Whether a text can be an identifier of the vendor: short, and nothing that would not stand in a path or a log line.
-pub(super) fn is_id(text: &str) -> bool {
-    (1..=LONGEST_ID).contains(&text.len())
-        && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.' | b'@'))
-        && text.bytes().any(|b| b.is_ascii_alphanumeric())
-}
-
-/// How long the answer asks to wait: `retry-after-ms`, `retry-after` in seconds or as a date, `x-ratelimit-reset` as Unix
-/// seconds (the headers that the vendor's SDK reads), at most an hour. A point in time is measured from the answer's own
-/// `date`, because a gateway's clock may be wrong.
-fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
-    let number = |name: &str| text(name).and_then(|text| text.parse::<u64>().ok());
-    let date = |name: &str| text(name).and_then(|text| httpdate::parse_http_date(text).ok());
-    let until = |then: SystemTime| then.duration_since(date("date")?).ok();
-    number("retry-after-ms")
-        .map(Duration::from_millis)
-        .or_else(|| number("retry-after").map(Duration::from_secs))
-        .or_else(|| date("retry-after").and_then(until))
-        .or_else(|| {
-            let reset = number("x-ratelimit-reset").map(Duration::from_secs)?;
-            SystemTime::UNIX_EPOCH.checked_add(reset).and_then(until)
-        })
-        .map(|wait| wait.min(LONGEST_WAIT))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_wait_is_read_from_every_header_that_names_one() {
-        let wait = |pairs: &[(&'static str, &'static str)]| {
-            retry_after(&pairs.iter().map(|(n, v)| (n.parse().unwrap(), v.parse().unwrap())).collect())
-        };
-        let secs = |s| Some(Duration::from_secs(s));
-        const DATE: (&str, &str) = ("date", "Fri, 21 Nov 2025 04:00:00 GMT");
-        assert_eq!(wait(&[]), None);
-        assert_eq!(wait(&[("retry-after-ms", "1500"), ("retry-after", "9")]), Some(Duration::from_millis(1500)));
-        assert_eq!(wait(&[("retry-after", " 2 ")]), secs(2));
-        assert_eq!(wait(&[("retry-after", "Fri, 21 Nov 2025 04:00:30 GMT"), DATE]), secs(30));
-        assert_eq!(wait(&[("retry-after", "Fri, 21 Nov 2025 04:00:30 GMT")]), None, "nothing to measure from");
-        assert_eq!(wait(&[("x-ratelimit-reset", "1763697660"), DATE]), secs(60));
-        assert_eq!(wait(&[("x-ratelimit-reset", "18446744073709551615"), DATE]), None);
-        assert_eq!(wait(&[("retry-after", "86400")]), Some(LONGEST_WAIT));
-        for odd in ["", "-1", "soon", "1e9"] {
-            assert_eq!(wait(&[("retry-after", odd)]), None, "{odd}");
-        }
+impl fmt::Debug for OutboundCall {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { agent_id, agent_phone_number_id, .. } = self;
+        f.debug_struct("OutboundCall")
+            .field("agent_id", agent_id)
+            .field("agent_phone_number_id", agent_phone_number_id)
+            .finish_non_exhaustive()
     }
+}
 
-    #[test]
-    fn an_identifier_is_short_and_fit_for_a_path() {
-        assert!(is_id("conv_9601kaf71jfne4d9syfynwc35hc9") && is_id("a1b2@10.0.0.1"));
-        for text in ["", "..", "a/b", "a b", "a?b", "ä", &"x".repeat(129)] {
-            assert!(!is_id(text), "{text}");
-        }
+impl fmt::Debug for ClientData {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClientData").field("user_id", &self.user_id).finish_non_exhaustive()
     }
 }

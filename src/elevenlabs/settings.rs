@@ -19,9 +19,12 @@ pub struct Settings {
     pub agent_phone_number_id: String,
     /// Through which telephone provider.
     pub route: Route,
-    /// For one request, from its start to the end of the answer.
+    /// For one request, from its start to the end of the answer; a question gets 20 s at most. For a file that is sent or fetched:
+    /// without a byte moving.
     #[serde(with = "duration")]
     pub timeout: Duration,
+    /// How many requests leave in a second, in the long run; twice as many may leave at once. The vendor documents no figure.
+    pub requests_per_second: u32,
     /// A file with nothing but the API key, where systemd hands in no credential.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub api_key_file: Option<PathBuf>,
@@ -38,6 +41,7 @@ impl Default for Settings {
             agent_phone_number_id: String::new(),
             route: Route::Twilio,
             timeout: Duration::from_secs(30),
+            requests_per_second: 20,
             api_key_file: None,
             ca_file: None,
         }

@@ -390,6 +390,7 @@ impl Shell {
 
     fn vendor_answered(&mut self, answered: Answered) {
         let now = self.clock.now();
+        self.machine.handle(Input::Asked(self.vendor.asked()), now);
         match answered {
             Answered::Dialed(call_sid, verdict) => {
                 self.dialing = self.dialing.saturating_sub(1);

@@ -1,9 +1,12 @@
 //! Performs what the core asks of the vendor, each in a task of its own, and brings the answers back.
 
+use std::collections::BTreeMap;
+
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 
 use crate::core::calls::Found;
 use crate::core::calls::dialing::{AskError, Conversation, NotPlaced, Order, Search, Verdict};
+use crate::core::health::Asked;
 use crate::core::id::CallSid;
 use crate::elevenlabs::{Client, ListQuery};
 
@@ -40,9 +43,17 @@ impl Vendor {
         Self { client, sender, answers }
     }
 
-    /// Takes another client. What is under way ends as it was begun.
+    /// Takes another client, which counts on. What is under way ends as it was begun.
     pub fn replace(&mut self, client: Result<Client, Unready>) {
-        self.client = client;
+        self.client = match (client, &self.client) {
+            (Ok(new), Ok(old)) => Ok(new.in_place_of(old)),
+            (new, _) => new,
+        };
+    }
+
+    /// Requests and failures so far, by endpoint.
+    pub fn asked(&self) -> BTreeMap<String, Asked> {
+        self.client.as_ref().map(Client::counters).unwrap_or_default()
     }
 
     /// Whether anything can be dialled at all.

@@ -26,6 +26,7 @@ pub fn settings(base_url: &str) -> Settings {
         agent_id: "agent_5501k9czkv3qepy815bm59nt04qk".to_owned(),
         agent_phone_number_id: "phnum_8401k9ndc950ewza733y8thmpbrx".to_owned(),
         timeout: Duration::from_secs(5),
+        requests_per_second: 100_000,
         ..Settings::default()
     }
 }

@@ -104,6 +104,7 @@ impl Machine {
                 cancelled: count(State::Cancelled),
             },
             mqtt: Mqtt { waiting: self.outbox.len() as u64, ..self.link.clone() },
+            vendor: self.asked.clone(),
         }
     }
 

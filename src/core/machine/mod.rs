@@ -25,7 +25,7 @@ use super::calls::dialing::{AskError, Conversation, Order, Search, Verdict};
 use super::calls::settings::Retry;
 use super::calls::{Call, Found, Queue};
 use super::control::{Answer, Ask};
-use super::health::{Health, Mqtt};
+use super::health::{Asked, Health, Mqtt};
 use super::id::{CallSid, UnitId, ViolationId};
 use super::outbox::{Announcement, Outbox};
 use super::record::{Change, Entry, Value};
@@ -126,6 +126,8 @@ pub enum Input<'a> {
     Uplink(bool),
     /// The account was tried.
     Account(bool),
+    /// How often the vendor has been asked for what, by endpoint. Nothing follows from it but what health says.
+    Asked(BTreeMap<String, Asked>),
     /// What is missing for dialling at all, if anything: a short name (`no_api_key`) and words.
     Ready(Result<(), (&'static str, String)>),
     /// The store was not in order when it was opened: everything is kept once more, for some of it may be gone.
@@ -229,6 +231,7 @@ pub struct Machine {
     store: StoreFound,
     writes: Writes,
     link: Mqtt,
+    asked: BTreeMap<String, Asked>,
     session_lost_at: Option<Mono>,
     /// Filters that the broker refuses; as many as are configured.
     deaf_to: BTreeSet<String>,
@@ -333,6 +336,7 @@ impl Machine {
             store: StoreFound::InOrder,
             writes: Writes::Succeed,
             link: Mqtt::default(),
+            asked: BTreeMap::new(),
             session_lost_at: None,
             deaf_to: BTreeSet::new(),
             warned: Warned::default(),
@@ -421,6 +425,7 @@ impl Machine {
             Input::Found { call_sid, answer } => self.queue.found(&call_sid, answer, now),
             Input::Uplink(reached) => self.queue.probed_uplink(reached, now),
             Input::Account(accepted) => self.queue.probed_account(accepted, now),
+            Input::Asked(asked) => self.asked = asked,
             Input::Ready(ready) => {
                 self.unready = ready.as_ref().err().map(|(name, _)| *name);
                 self.queue.set_unready(ready.err().map(|(_, words)| words));
