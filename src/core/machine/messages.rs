@@ -98,7 +98,7 @@ impl Machine {
     pub(super) fn take_request(&mut self, payload: &[u8], now: Now) -> Result<CallSid, Refusal> {
         let request = request::accept(payload, &self.settings.calls.default_country)?;
         let fingerprint = request.fingerprint().to_owned();
-        self.forget_requests(now);
+        self.forget_old_requests(now);
         if let Some(seen) = self.seen.get(&fingerprint) {
             return Ok(seen.call_sid.clone());
         }
@@ -108,19 +108,27 @@ impl Machine {
             Err(denied) => return Err(Refusal { status: 503, message: denied.to_string() }),
         };
         let seen = Seen { received: now.wall, undated: !now.trusted, call_sid: call_sid.clone() };
+        self.make_room_for_a_request();
         self.keep(request_key(&fingerprint), &seen);
         self.seen.insert(fingerprint, seen);
         Ok(call_sid)
     }
 
-    /// Forgets requests of yesterday, and the oldest when there are too many.
-    fn forget_requests(&mut self, now: Now) {
+    /// Those of yesterday.
+    fn forget_old_requests(&mut self, now: Now) {
         let is_old = |seen: &Seen| now.trusted && now.wall.since(seen.received) >= SAME_REQUEST_FOR;
-        let mut gone: Vec<String> = self.seen.iter().filter(|(_, seen)| is_old(seen)).map(|(name, _)| name.clone()).collect();
-        if gone.is_empty() && self.seen.len() >= MAX_SEEN {
-            gone.extend(self.seen.iter().min_by_key(|(_, seen)| seen.received).map(|(name, _)| name.clone()));
+        let old: Vec<String> = self.seen.iter().filter(|(_, seen)| is_old(seen)).map(|(name, _)| name.clone()).collect();
+        for fingerprint in old {
+            self.seen.remove(&fingerprint);
+            self.forget(request_key(&fingerprint));
         }
-        for fingerprint in gone {
+    }
+
+    /// A repetition needs none: it must not cost the memory of another request.
+    fn make_room_for_a_request(&mut self) {
+        while self.seen.len() >= MAX_SEEN {
+            let oldest = self.seen.iter().min_by_key(|(_, seen)| seen.received).map(|(name, _)| name.clone());
+            let Some(fingerprint) = oldest else { return };
             self.seen.remove(&fingerprint);
             self.forget(request_key(&fingerprint));
         }
