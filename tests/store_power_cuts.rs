@@ -40,6 +40,7 @@ const SETUP: Setup = Setup {
     key: true,
     roster: true,
     uplink: false,
+    access: "topic readwrite #\npattern readwrite #\n",
 };
 
 /// The whole of what happened in the recorded life.

@@ -16,25 +16,29 @@
 use std::io::{self, IsTerminal};
 use std::os::unix::fs::MetadataExt;
 
-use tracing::Level as Severity;
+use tracing::{Level as Severity, error};
 use tracing_journald::{Priority, PriorityMappings};
 use tracing_subscriber::Layer;
-use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::filter::{FilterExt, LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
 
+use super::quota::Quota;
 use crate::config::Level;
 
-/// Starts logging. Of other crates only warnings are written: their details may hold what is nobody's business.
+/// Starts logging. Of other crates only warnings are written: their details may hold what is nobody's business. Panics go
+/// there as well, and none of it beyond its [`Quota`].
 ///
 /// # Errors
 /// When logging was started before.
 pub fn init(level: Level) -> Result<(), TryInitError> {
     let wanted = Targets::new().with_default(LevelFilter::WARN).with_target(env!("CARGO_CRATE_NAME"), severity(level));
     let journal = if stderr_is_the_journal() { journal_layer().ok() } else { None };
-    let stderr =
-        journal.is_none().then(|| tracing_subscriber::fmt::layer().with_writer(io::stderr).with_ansi(io::stderr().is_terminal()));
-    tracing_subscriber::registry().with(journal.with_filter(wanted.clone())).with(stderr.with_filter(wanted)).try_init()
+    let stderr = || tracing_subscriber::fmt::layer().with_writer(io::stderr).with_ansi(io::stderr().is_terminal());
+    let lines = journal.map_or_else(|| stderr().boxed(), Layer::boxed);
+    tracing_subscriber::registry().with(lines.with_filter(wanted.and(Quota))).try_init()?;
+    std::panic::set_hook(Box::new(|panic| error!("{panic}")));
+    Ok(())
 }
 
 fn severity(level: Level) -> Severity {

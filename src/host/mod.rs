@@ -3,6 +3,7 @@
 pub mod clock;
 pub mod journal;
 pub mod notify;
+pub mod quota;
 pub mod signals;
 
 pub use clock::Clock;

@@ -14,9 +14,6 @@ use crate::store::{Health, Opened, Store, StoreError};
 /// While writes fail, they are tried this often.
 const TRY_EVERY: Duration = Duration::from_secs(1);
 
-/// While they fail, one try in so many is told.
-const TELL_EVERY: u64 = 60;
-
 /// When the ballast is put back, which costs its size in writes, if it was given up; doubled with each vain try.
 const BALLAST_FIRST: Duration = Duration::from_secs(5);
 const BALLAST_MOST: Duration = Duration::from_secs(600);
@@ -25,8 +22,8 @@ const BALLAST_MOST: Duration = Duration::from_secs(600);
 pub struct Keeper {
     dir: PathBuf,
     work: Work,
-    /// Tries that failed since one succeeded.
-    failed: u64,
+    /// No try has succeeded since one failed.
+    failing: bool,
     /// When the ballast is to be put back; `None` while it stands.
     ballast: Option<Ballast>,
     /// How the store was found when it had to be opened again, unless it was in order.
@@ -76,7 +73,7 @@ impl Keeper {
         let Opened { store, entries, health, notes, reserve } = finished(opened).await?;
         tell(&notes);
         let ballast = (!reserve).then(|| Ballast { due: Instant::now() + BALLAST_FIRST, wait: BALLAST_FIRST });
-        Ok((Self { dir, work: Work::Idle(store), failed: 0, ballast, found: None }, entries, health))
+        Ok((Self { dir, work: Work::Idle(store), failing: false, ballast, found: None }, entries, health))
     }
 
     /// Begins to make `changes` durable: [`Self::kept`] tells when they are. Only then there may be others.
@@ -147,19 +144,17 @@ impl Keeper {
         }
         self.work = match (store, result) {
             (Some(store), Ok(())) => {
-                if self.failed > 0 {
+                if self.failing {
                     info!("store: writes succeed again");
                 }
-                self.failed = 0;
+                self.failing = false;
                 Work::Idle(store)
             }
             (_, result) => {
-                if let Err(why) = result
-                    && self.failed.is_multiple_of(TELL_EVERY)
-                {
+                if let Err(why) = result {
                     error!("store: writes fail, and everything waits for them: {why}");
                 }
-                self.failed = self.failed.saturating_add(1);
+                self.failing = true;
                 Work::Waiting(changes, Instant::now() + TRY_EVERY)
             }
         };

@@ -23,6 +23,7 @@ use crate::core::time::{Mono, Now};
 use crate::elevenlabs::Client;
 use crate::formats::Router;
 use crate::host::clock::Clock;
+use crate::host::quota;
 use crate::mqtt::{self, Inbox, Link, LinkEvent, Message, NotSent, Ticket, Will};
 use crate::store;
 
@@ -79,6 +80,8 @@ pub struct Shell {
     dialing: usize,
     /// What waits for the store: nothing else is decided before it is done.
     unkept: Option<Unkept>,
+    /// When it is said how many lines were left out of the journal.
+    sum_up_at: Mono,
 }
 
 /// What follows from changes that are not durable yet.
@@ -153,6 +156,7 @@ impl Shell {
             asked: 0,
             dialing: 0,
             unkept: None,
+            sum_up_at: now.mono + LOOK_EVERY,
         };
         shell.follow(kept, restored.effects, Vec::new(), now);
         shell.service.ready();
@@ -197,6 +201,10 @@ impl Shell {
     /// One turn: inputs, decisions, what is durable, effects, acknowledgements.
     pub async fn turn(&mut self, batch: Vec<Happened>) {
         let now = self.clock.now();
+        if now.mono >= self.sum_up_at {
+            self.sum_up_at = now.mono + LOOK_EVERY;
+            quota::sum_up();
+        }
         if self.unkept.is_some() {
             self.wait_for_the_store(batch);
             self.service.alive(now.mono);
@@ -338,6 +346,7 @@ impl Shell {
         if !link.goodbye(inbox, loaded.topics().health(), down).await {
             info!("the broker did not take our goodbye; it publishes the will");
         }
+        quota::sum_up();
         info!("stopped");
     }
 

@@ -13,6 +13,8 @@ pub fn tell(telling: &Telling) {
         Telling::Finding(finding) => tell_finding(finding),
         Telling::Call(call) => tell_call(call),
         Telling::Warning(words) => warn!("{words}"),
+        // A place of its own: it must not use up the lines of the others.
+        Telling::NotFollowed(words) => warn!("{words}"),
     }
 }
 

@@ -60,11 +60,21 @@ pub struct Setup {
     pub roster: bool,
     /// Whether the vendor can be reached from the beginning.
     pub uplink: bool,
+    /// The broker's access list, for everybody.
+    pub access: &'static str,
 }
 
 impl Default for Setup {
     fn default() -> Self {
-        Self { level: "info", calls: "", agent: true, key: true, roster: true, uplink: true }
+        Self {
+            level: "info",
+            calls: "",
+            agent: true,
+            key: true,
+            roster: true,
+            uplink: true,
+            access: "topic readwrite #\npattern readwrite #\n",
+        }
     }
 }
 
@@ -89,7 +99,9 @@ impl Gateway {
 
     /// Everything but the daemon.
     pub async fn prepare(setup: Setup) -> Self {
-        let broker = Mosquitto::start();
+        let broker = Mosquitto::start_prepared("allow_anonymous true\nacl_file {dir}/access\n", |dir| {
+            fs::write(dir.join("access"), setup.access).unwrap();
+        });
         let mut vendor = StandIn::start((Ipv4Addr::LOCALHOST, 0).into()).await.unwrap();
         if !setup.uplink {
             vendor.down().await;

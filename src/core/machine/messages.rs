@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use serde_json::json;
 
-use super::{Machine, Seen, clip, receive};
+use super::{Effect, Machine, Seen, Telling, clip, receive};
 use crate::core::calls::request::{self, Refusal};
 use crate::core::control::Acknowledgement;
 use crate::core::id::{CallSid, UnitId};
@@ -57,7 +57,8 @@ impl Machine {
         };
         if let Some(wrong) = wrong {
             self.link.not_followed = self.link.not_followed.saturating_add(1);
-            self.warn_of_input(&format!("message on {} not followed: {wrong}", clip(topic, 120)), now);
+            let words = format!("message on {} not followed: {wrong}", clip(topic, 120));
+            self.effect(Effect::Tell(Telling::NotFollowed(words)));
         }
     }
 

@@ -201,6 +201,8 @@ pub enum Telling {
     Call(Box<Call>),
     /// Worth waking somebody.
     Warning(String),
+    /// What is wrong with something that others send, of which there may be any number.
+    NotFollowed(String),
 }
 
 /// Room that is kept for outputs: a restored fleet has one for each pair.
@@ -235,7 +237,6 @@ pub struct Machine {
     session_lost_at: Option<Mono>,
     /// Filters that the broker refuses; as many as are configured.
     deaf_to: BTreeSet<String>,
-    warned: Warned,
     received: u64,
     undecodable: BTreeMap<&'static str, u64>,
     last_received: Option<Mono>,
@@ -295,16 +296,6 @@ struct Snooze {
     by: String,
 }
 
-/// Warnings about what others send: the first at once, then one in [`WARN_EVERY`] that counts the others.
-#[derive(Debug, Default)]
-struct Warned {
-    next: Mono,
-    unsaid: u64,
-}
-
-/// See [`Warned`].
-const WARN_EVERY: core::time::Duration = core::time::Duration::from_secs(10);
-
 /// Somebody waits on the control socket for the vendor's answer.
 #[derive(Debug)]
 struct Waiter {
@@ -339,7 +330,6 @@ impl Machine {
             asked: BTreeMap::new(),
             session_lost_at: None,
             deaf_to: BTreeSet::new(),
-            warned: Warned::default(),
             received: 0,
             undecodable: BTreeMap::new(),
             last_received: None,
@@ -595,17 +585,6 @@ impl Machine {
 
     fn warn(&mut self, words: String) {
         self.effect(Effect::Tell(Telling::Warning(words)));
-    }
-
-    /// A warning about what others send, of which there may be any number.
-    fn warn_of_input(&mut self, words: &str, now: Now) {
-        if now.mono < self.warned.next {
-            self.warned.unsaid = self.warned.unsaid.saturating_add(1);
-            return;
-        }
-        self.warned.next = now.mono + WARN_EVERY;
-        let unsaid = core::mem::take(&mut self.warned.unsaid);
-        self.warn(if unsaid == 0 { words.to_owned() } else { format!("{words} (and {unsaid} messages more before it)") });
     }
 }
 
