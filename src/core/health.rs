@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::gateway::Gateway;
 use super::id::UnitId;
 use super::time::UnixMillis;
 
@@ -39,6 +40,9 @@ pub struct Health {
     /// What the vendor was asked, by endpoint; those that were never used are absent.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub vendor: BTreeMap<String, Asked>,
+    /// The machine under us.
+    #[serde(default)]
+    pub gateway: Gateway,
 }
 
 /// See [`Health::status`].
@@ -145,7 +149,7 @@ pub struct Asked {
 }
 
 impl Health {
-    /// Whether a listener should hear of the difference at once: anything but clocks and counters of telemetry.
+    /// Whether a listener should hear of the difference at once: anything but clocks, gauges and counters of telemetry.
     #[must_use]
     pub fn differs(&self, other: &Self) -> bool {
         let quiet = |health: &Self| Self {
@@ -154,6 +158,7 @@ impl Health {
             calls: Calls { oldest_s: None, ..health.calls },
             vendor: BTreeMap::new(),
             mqtt: Mqtt { waiting: 0, not_followed: 0, ..health.mqtt.clone() },
+            gateway: Gateway::default(),
             ..health.clone()
         };
         quiet(self) != quiet(other)

@@ -5,6 +5,7 @@
 
 pub mod calls;
 pub mod control;
+pub mod gateway;
 pub mod geo;
 pub mod health;
 pub mod id;

@@ -1,6 +1,7 @@
-//! The machine: service manager, journal, clock, signals. The only folder that reads a clock.
+//! The machine: service manager, journal, clock, gauges, signals. The only folder that reads a clock.
 
 pub mod clock;
+pub mod gauges;
 pub mod journal;
 pub mod notify;
 pub mod quota;

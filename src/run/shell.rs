@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
+use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::timeout;
 use tracing::{error, info, warn};
 
@@ -16,6 +17,7 @@ use crate::api::{self, Asked, Limits, Server};
 use crate::config::Loaded;
 use crate::core::calls::dialing::{NotPlaced, Verdict};
 use crate::core::control::Answer;
+use crate::core::gateway::Gateway;
 use crate::core::health;
 use crate::core::machine::{Effect, Identity, Input, Machine, Output};
 use crate::core::outbox::Announcement;
@@ -23,7 +25,7 @@ use crate::core::time::{Mono, Now};
 use crate::elevenlabs::Client;
 use crate::formats::Router;
 use crate::host::clock::Clock;
-use crate::host::quota;
+use crate::host::{gauges, quota};
 use crate::mqtt::{self, Inbox, Link, LinkEvent, Message, NotSent, Ticket, Will};
 use crate::store;
 
@@ -58,6 +60,8 @@ pub enum Happened {
     Asked(Asked),
     /// What the store had not taken in time is durable now.
     Kept,
+    /// The machine's gauges were read.
+    Gateway(Box<Gateway>),
 }
 
 /// See the module.
@@ -80,6 +84,9 @@ pub struct Shell {
     dialing: usize,
     /// What waits for the store: nothing else is decided before it is done.
     unkept: Option<Unkept>,
+    /// The gauges are being read: one reading at a time, however long it takes.
+    reading: Option<JoinHandle<Gateway>>,
+    read_at: Mono,
     /// When it is said how many lines were left out of the journal.
     sum_up_at: Mono,
 }
@@ -156,6 +163,8 @@ impl Shell {
             asked: 0,
             dialing: 0,
             unkept: None,
+            reading: None,
+            read_at: now.mono,
             sum_up_at: now.mono + LOOK_EVERY,
         };
         shell.follow(kept, restored.effects, Vec::new(), now);
@@ -187,6 +196,7 @@ impl Shell {
             answered = self.vendor.answered() => Happened::Vendor(answered),
             Some(asked) = self.asks.recv() => Happened::Asked(asked),
             event = self.inbox.recv() => Happened::Link(event),
+            read = finished(&mut self.reading) => Happened::Gateway(Box::new(read)),
         }
     }
 
@@ -213,6 +223,7 @@ impl Shell {
         if let Some(found) = self.keeper.take_found() {
             found_in(&mut self.machine, &found, now);
         }
+        self.read_the_gauges(now);
         let mut done_with = Vec::new();
         for happened in batch {
             match happened {
@@ -223,6 +234,7 @@ impl Shell {
                 }
                 Happened::Vendor(answered) => self.vendor_answered(answered),
                 Happened::Kept => {}
+                Happened::Gateway(read) => self.machine.handle(Input::Gateway(read), now),
                 // Whoever has been told that we are busy may ask again.
                 Happened::Asked(Asked { reply, .. }) if reply.is_closed() => {}
                 Happened::Asked(Asked { ask, reply }) => {
@@ -238,6 +250,15 @@ impl Shell {
         let kept = timeout(STORE_PATIENCE, self.keeper.kept()).await.is_ok();
         self.follow(kept, outputs.effects, done_with, now);
         self.service.alive(now.mono);
+    }
+
+    /// Once in each interval of health, beside the main loop.
+    fn read_the_gauges(&mut self, now: Now) {
+        if self.reading.is_none() && now.mono >= self.read_at {
+            self.read_at = now.mono + self.loaded.config.health.interval;
+            let dir = self.loaded.config.gateway.state_dir.clone();
+            self.reading = Some(spawn_blocking(move || gauges::read(&dir)));
+        }
     }
 
     /// What follows when changes are durable. While they are not, nothing of it happens: what the changes stand for must not be
@@ -276,7 +297,7 @@ impl Shell {
                         reply.send(answer.unwrap_or_else(|| Answer::error(503, "the store cannot be written; ask again later"))),
                     );
                 }
-                Happened::Link(_) | Happened::Vendor(_) => {}
+                Happened::Link(_) | Happened::Vendor(_) | Happened::Gateway(_) => {}
             }
         }
         if let Some(unkept) = self.unkept.as_mut().filter(|unkept| unkept.say_at <= now.mono) {
@@ -461,6 +482,14 @@ fn found_in(machine: &mut Machine, found: &store::Health, now: Now) {
         store::Health::Repaired { .. } => machine.handle(Input::StoreFound { quarantined: false }, now),
         store::Health::Quarantined { .. } => machine.handle(Input::StoreFound { quarantined: true }, now),
     }
+}
+
+/// What the gauges show, once they are read. Cancel safe.
+async fn finished(reading: &mut Option<JoinHandle<Gateway>>) -> Gateway {
+    let Some(task) = reading else { return std::future::pending().await };
+    let read = task.await.unwrap_or_default();
+    *reading = None;
+    read
 }
 
 /// What one turn of the core asks for: what must be durable, and what is done after that, in order.

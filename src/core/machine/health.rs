@@ -50,6 +50,7 @@ impl Machine {
         reason(self.session_lost_at.is_some_and(|at| now.mono.0 < (at + SESSION_LOST_FOR).0), "broker_forgot_session");
         reason(self.settings.calls.dry_run, "dry_run");
         reasons.extend(self.unready.map(str::to_owned));
+        reasons.extend(self.gateway.reasons(now.mono).map(str::to_owned));
         let named = |name: &str, units: &mut dyn Iterator<Item = &UnitId>| -> Vec<String> {
             units.take(MAX_NAMED).map(|unit| format!("{name}:{unit}")).collect()
         };
@@ -105,6 +106,7 @@ impl Machine {
             },
             mqtt: Mqtt { waiting: self.outbox.len() as u64, ..self.link.clone() },
             vendor: self.asked.clone(),
+            gateway: self.gateway.last(),
         }
     }
 

@@ -25,6 +25,7 @@ use super::calls::dialing::{AskError, Conversation, Order, Search, Verdict};
 use super::calls::settings::Retry;
 use super::calls::{Call, Found, Queue};
 use super::control::{Answer, Ask};
+use super::gateway::{self, Gateway};
 use super::health::{Asked, Health, Mqtt};
 use super::id::{CallSid, UnitId, ViolationId};
 use super::outbox::{Announcement, Outbox};
@@ -137,6 +138,8 @@ pub enum Input<'a> {
     },
     /// Whether the store takes writes. Nothing follows from it but what health says.
     StoreWrites(Writes),
+    /// The machine's gauges were read. Nothing follows from it but what health says.
+    Gateway(Box<Gateway>),
     /// Other settings.
     Configure(Box<Settings>),
     /// The process is about to end: what is under way ends, nothing new begins.
@@ -232,6 +235,7 @@ pub struct Machine {
     unready: Option<&'static str>,
     store: StoreFound,
     writes: Writes,
+    gateway: gateway::Watch,
     link: Mqtt,
     asked: BTreeMap<String, Asked>,
     session_lost_at: Option<Mono>,
@@ -326,6 +330,7 @@ impl Machine {
             unready: None,
             store: StoreFound::InOrder,
             writes: Writes::Succeed,
+            gateway: gateway::Watch::default(),
             link: Mqtt::default(),
             asked: BTreeMap::new(),
             session_lost_at: None,
@@ -430,6 +435,7 @@ impl Machine {
                 self.health_wanted = true;
                 return; // it may be said although nothing can be decided
             }
+            Input::Gateway(read) => self.gateway.take(*read, now.mono),
             Input::Stopping => self.queue.stop(),
             Input::Configure(settings) => self.configure(*settings, now),
             Input::Tick => {
