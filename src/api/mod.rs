@@ -4,6 +4,7 @@
 //! | route | what |
 //! |---|---|
 //! | `GET /health` | the health object |
+//! | `GET /metrics` | the same, as Prometheus reads it |
 //! | `GET /calls?all=true`, `GET /calls/{sid}` | the queue, one call |
 //! | `POST /calls/{sid}/cancel`, `POST /calls/{sid}/retry` | |
 //! | `POST /driver_data/call-elevenlabs?wait=30s` | a `BatchCallRequest` |

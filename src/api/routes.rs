@@ -24,7 +24,9 @@ use crate::config::secrets::Secret;
 use crate::core::calls::rate::Rate;
 use crate::core::calls::request::MAX_PAYLOAD;
 use crate::core::control::{Acknowledgement, Answer, Ask};
+use crate::core::health::Health;
 use crate::core::id::{CallSid, UnitId};
+use crate::core::metrics;
 use crate::core::time::{Mono, duration};
 use crate::host::clock;
 
@@ -40,6 +42,7 @@ const COMPATIBLE: &str = "/driver_data/call-elevenlabs";
 pub(super) fn router(asks: mpsc::Sender<Asked>, door: Option<Door>, limits: Limits) -> Router {
     Router::new()
         .route("/health", get(health))
+        .route("/metrics", get(prometheus))
         .route("/units", get(units))
         .route("/calls", get(calls))
         .route("/calls/{sid}", get(call))
@@ -57,6 +60,16 @@ pub(super) fn router(asks: mpsc::Sender<Asked>, door: Option<Door>, limits: Limi
 
 async fn health(State(main): State<MainLoop>) -> Answer {
     main.ask(Ask::Health).await
+}
+
+async fn prometheus(State(main): State<MainLoop>) -> Response {
+    let answer = main.ask(Ask::Health).await;
+    match Health::deserialize(&answer.body) {
+        Ok(health) => {
+            ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], metrics::text(&health)).into_response()
+        }
+        Err(_) => answer.into_response(),
+    }
 }
 
 async fn units(State(main): State<MainLoop>) -> Answer {

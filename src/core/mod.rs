@@ -10,6 +10,7 @@ pub mod geo;
 pub mod health;
 pub mod id;
 pub mod machine;
+pub mod metrics;
 pub mod outbox;
 pub mod phone;
 pub mod record;
