@@ -137,7 +137,7 @@ impl One {
 }
 
 /// The calls of a daemon that is stopped, newest first.
-fn stored(dir: &Path) -> Result<Vec<Call>, Failure> {
+pub(super) fn stored(dir: &Path) -> Result<Vec<Call>, Failure> {
     let Opened { entries, notes, .. } = Store::open(dir).map_err(|why| Failure::Failed(why.to_string()))?;
     for note in notes {
         // Not on standard output, which may be read by a program; nobody may read this at all.

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::{Failure, load};
 use crate::api::client::{self, ClientError};
+use crate::config::Config;
 
 /// Longer than the daemon lets a question wait for its main loop.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -33,12 +34,15 @@ impl Where {
         if let Some(socket) = &self.socket {
             return Ok(Daemon { socket: socket.clone(), state_dir: None });
         }
-        let config = load(config)?;
-        Ok(Daemon { socket: config.api.socket, state_dir: Some(config.gateway.state_dir) })
+        Ok(Daemon::of(&load(config)?))
     }
 }
 
 impl Daemon {
+    pub(super) fn of(config: &Config) -> Self {
+        Self { socket: config.api.socket.clone(), state_dir: Some(config.gateway.state_dir.clone()) }
+    }
+
     pub(super) fn get(&self, path: &str) -> Result<Value, Failure> {
         self.ask("GET", path, &[], Duration::ZERO).map_err(failed).and_then(accepted)
     }

@@ -10,6 +10,7 @@ use tokio::runtime::{Builder, Runtime};
 
 use crate::config::{self, Config, ConfigError};
 
+mod bundle;
 mod calls;
 pub mod check;
 mod daemon;
@@ -55,6 +56,8 @@ enum Command {
     Simulate(simulate::Args),
     /// What health says, for a terminal
     Status(status::Args),
+    /// One file for whoever helps from afar: configuration, health, calls and journal, without secrets and numbers
+    SupportBundle(bundle::Args),
     /// The queue of calls
     Calls(calls::Args),
     /// What is open
@@ -103,6 +106,7 @@ pub fn main() -> ExitCode {
         Command::Replay(args) => replay::run(&cli.config, args),
         Command::Simulate(args) => simulate::run(&cli.config, args),
         Command::Status(args) => status::run(&cli.config, args),
+        Command::SupportBundle(args) => bundle::run(&cli.config, args),
         Command::Calls(args) => calls::run(&cli.config, args),
         Command::Violations(args) => violations::run(&cli.config, args),
         Command::Roster(args) => roster::run(&cli.config, args),

@@ -104,6 +104,28 @@ impl<'de> Deserialize<'de> for Phone {
     }
 }
 
+/// Fewest digits that are taken for a telephone number. Twilio's error codes have five.
+const FEWEST_DIGITS: usize = 7;
+
+/// Text of others without telephone numbers: every run of seven or more digits, however they are spaced, becomes `******`.
+#[must_use]
+pub fn without_numbers(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(start) = rest.find(char::is_numeric) {
+        let (before, run) = rest.split_at(start);
+        let spaced = |c: char| c.is_numeric() || c.is_whitespace() || matches!(c, '-' | '.' | '(' | ')' | '/');
+        let (run, after) = run.split_at(run.find(|c| !spaced(c)).unwrap_or(run.len()));
+        let digits = run.trim_end_matches(|c: char| !c.is_numeric());
+        out.push_str(before);
+        out.push_str(if digits.chars().filter(|c| c.is_numeric()).count() < FEWEST_DIGITS { digits } else { "******" });
+        out.push_str(run.get(digits.len()..).unwrap_or_default());
+        rest = after;
+    }
+    out.push_str(rest);
+    out
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

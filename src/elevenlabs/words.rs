@@ -7,12 +7,10 @@ use serde::de::IgnoredAny;
 use serde_json::Value;
 
 use super::key::ApiKey;
+use crate::core::phone::without_numbers;
 
 /// Longest text that is shown, in characters.
 const SHOWN: usize = 300;
-
-/// Fewest digits that are taken for a telephone number. Twilio's error codes have five.
-const NUMBER: usize = 7;
 
 /// What a refusing answer says of itself.
 #[derive(Debug, PartialEq, Eq)]
@@ -150,24 +148,6 @@ fn bounded(limit: usize, text: &str) -> String {
         }
         length += gap + word.chars().count();
     }
-    out
-}
-
-/// Every run of seven or more digits, however they are spaced, becomes `******`.
-fn without_numbers(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(start) = rest.find(char::is_numeric) {
-        let (before, run) = rest.split_at(start);
-        let spaced = |c: char| c.is_numeric() || c.is_whitespace() || matches!(c, '-' | '.' | '(' | ')' | '/');
-        let (run, after) = run.split_at(run.find(|c| !spaced(c)).unwrap_or(run.len()));
-        let digits = run.trim_end_matches(|c: char| !c.is_numeric());
-        out.push_str(before);
-        out.push_str(if digits.chars().filter(|c| c.is_numeric()).count() < NUMBER { digits } else { "******" });
-        out.push_str(run.get(digits.len()..).unwrap_or_default());
-        rest = after;
-    }
-    out.push_str(rest);
     out
 }
 

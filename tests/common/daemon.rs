@@ -231,7 +231,14 @@ impl Gateway {
 
     /// Runs a command of the program on this gateway's configuration: exit code, standard output, standard error.
     pub async fn cli(&self, args: &[&str]) -> (Option<i32>, String, String) {
-        let output = timeout(PATIENCE, self.command().args(args).output()).await.expect("the command ends").unwrap();
+        self.cli_with(&[], args).await
+    }
+
+    /// The same, with more in its environment.
+    pub async fn cli_with(&self, environment: &[(&str, &str)], args: &[&str]) -> (Option<i32>, String, String) {
+        let mut command = self.command();
+        command.envs(environment.iter().copied());
+        let output = timeout(PATIENCE, command.args(args).output()).await.expect("the command ends").unwrap();
         let text = |bytes| String::from_utf8(bytes).unwrap();
         (output.status.code(), text(output.stdout), text(output.stderr))
     }
