@@ -157,15 +157,15 @@ impl Queue {
 
     /// Every waiting call that is due says whether it is kept back, and why.
     pub(super) fn hold_or_release(&mut self, now: Now) {
-        let all = match self.hold_reason() {
-            Some(reason) => Some(reason.to_owned()),
-            None if !now.trusted => Some("the clock is not set".to_owned()),
-            None => None,
-        };
+        let all = self.hold_reason().or((!now.trusted).then_some("the clock is not set"));
+        let all_changed = (self.holds.all.as_deref() != all).then(|| all.map(str::to_owned));
         let quiet_changed = self.look_at_quiet_hours(now);
         let fresh = core::mem::take(&mut self.fresh);
-        let concerned: Vec<&Call> = if quiet_changed || self.holds.all != all {
+        let look_at_all = quiet_changed || all_changed.is_some();
+        if let Some(all) = all_changed {
             self.holds.all = all;
+        }
+        let concerned: Vec<&Call> = if look_at_all {
             self.waiting.iter().filter_map(|(_, call_sid)| self.calls.get(call_sid)).collect()
         } else {
             fresh.iter().filter_map(|call_sid| self.calls.get(call_sid)).filter(|call| call.state.is_waiting()).collect()
