@@ -21,7 +21,7 @@
 //! | [`rigs`] | pure: simulated rigs for demo and tests |
 //! | [`mod@run`] | the shell: merges inputs, commits, performs, feeds the watchdog |
 //! | [`store`] | sled, and a second copy of what must not be lost |
-//! | [`mqtt`] | rumqttc |
+//! | [`mqtt`] | rumqttc's packets, on one connection after the other |
 //! | [`elevenlabs`] | reqwest |
 //! | [`api`] | axum: the control socket |
 //! | [`config`] | TOML, roster, secrets |

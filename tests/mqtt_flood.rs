@@ -5,8 +5,8 @@ mod link;
 #[path = "common/mosquitto.rs"]
 mod mosquitto;
 
-use gladhand::mqtt::{Inbox, Link, LinkEvent, Ticket};
-use link::{deliver, next_message, open, subscribed, text, without_a_break};
+use gladhand::mqtt::{Link, LinkEvent, Ticket};
+use link::{deliver, next_message, open, subscribed, text, unbroken_message, without_a_break};
 use mosquitto::Mosquitto;
 
 const MESSAGES: u64 = 20_000;
@@ -15,29 +15,25 @@ const MESSAGES: u64 = 20_000;
 async fn nothing_stalls_and_nothing_is_lost() {
     // Without a limit of its queue the broker would have to drop what we cannot take in time.
     let broker = Mosquitto::start_with("allow_anonymous true\nmax_queued_messages 0\n");
-    let (sender, answers) = subscribed(broker.port(), "trackers", &[]).await;
-    let (mut link, mut inbox) = subscribed(broker.port(), "gateway", &["fleet/+/telemetry"]).await;
+    let sender = subscribed(broker.port(), "trackers", &[]).await;
+    let mut link = subscribed(broker.port(), "gateway", &["fleet/+/telemetry"]).await;
 
-    let flood = tokio::spawn(flood(sender, answers));
-    let mut next = 0;
-    without_a_break(&mut inbox, "the last message", |event| {
-        let LinkEvent::Message(message) = event else { return None };
+    let flood = tokio::spawn(flood(sender));
+    for next in 0..MESSAGES {
+        let message = unbroken_message(&mut link).await;
         assert_eq!(text(&message), next.to_string());
-        link.ack(message);
-        next += 1;
-        (next == MESSAGES).then_some(())
-    })
-    .await;
-    let (mut sender, mut answers) = flood.await.unwrap();
-    assert!(link.goodbye(inbox, "up/gateway", "down").await);
+        link.ack(message.receipt());
+    }
+    let mut sender = flood.await.unwrap();
+    assert!(link.goodbye("up/gateway", "down").await);
 
     // Whatever had not been acknowledged would come before the new one.
-    let (_link, mut inbox) = open(broker.port(), "gateway", &["fleet/+/telemetry"]);
-    deliver(&mut sender, &mut answers, "fleet/1/telemetry", ["new".to_owned()]).await;
-    assert_eq!(text(&next_message(&mut inbox).await), "new");
+    let mut link = open(broker.port(), "gateway", &["fleet/+/telemetry"]);
+    deliver(&mut sender, "fleet/1/telemetry", ["new".to_owned()]).await;
+    assert_eq!(text(&next_message(&mut link).await), "new");
 }
 
-async fn flood(mut link: Link, mut inbox: Inbox) -> (Link, Inbox) {
+async fn flood(mut link: Link) -> Link {
     let mut sent = 0;
     let mut delivered = 0;
     while delivered < MESSAGES {
@@ -46,11 +42,11 @@ async fn flood(mut link: Link, mut inbox: Inbox) -> (Link, Inbox) {
         {
             sent += 1;
         }
-        let ticket = without_a_break(&mut inbox, "the next Delivered", |event| {
+        let ticket = without_a_break(&mut link, "the next Delivered", |event| {
             if let LinkEvent::Delivered(ticket) = event { Some(ticket) } else { None }
         });
         assert_eq!(ticket.await, Ticket(delivered));
         delivered += 1;
     }
-    (link, inbox)
+    link
 }

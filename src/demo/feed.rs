@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use tokio::time::sleep;
-
 use super::DemoError;
 use super::watch::Watch;
 use crate::host::clock::Clock;
@@ -41,8 +39,7 @@ impl Feed {
             let due = item.received.secs_since(first.received) / span;
             // Not a timer for each of them.
             if due - shown >= 0.01 {
-                watch.drain();
-                sleep(within.mul_f64(due - shown)).await;
+                watch.rest(within.mul_f64(due - shown)).await;
                 shown = due;
             }
             match &item.kind {

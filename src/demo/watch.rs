@@ -6,7 +6,7 @@ use serde_json::Value;
 use tokio::time::{Instant, timeout_at};
 
 use super::DemoError;
-use crate::mqtt::{self, Inbox, Link, LinkEvent, NotSent, Password, Ticket, Will};
+use crate::mqtt::{self, Link, LinkEvent, NotSent, Password, Ticket, Will};
 
 /// Where health is said by default.
 pub const HEALTH: &str = "te/device/main/service/gladhand/status/health";
@@ -17,7 +17,6 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// See the module.
 pub struct Watch {
     link: Link,
-    inbox: Inbox,
     heard: Vec<(String, Value)>,
     tickets: u64,
 }
@@ -28,8 +27,8 @@ impl Watch {
     pub fn start(settings: &mqtt::Settings, password: Option<&Password>, client_id: &str, filters: Vec<String>) -> Self {
         // A broker wants one; nobody listens to it.
         let will = Will { topic: format!("{client_id}/gone"), payload: "gone".into() };
-        let (link, inbox) = mqtt::connect(settings, client_id, password, will, filters);
-        Self { link, inbox, heard: Vec::new(), tickets: 0 }
+        let link = mqtt::connect(settings, client_id, password, will, filters);
+        Self { link, heard: Vec::new(), tickets: 0 }
     }
 
     /// Publishes one message, waiting for the connection or for room as need be.
@@ -62,9 +61,10 @@ impl Watch {
         Ok(())
     }
 
-    /// Takes in what has come, without waiting.
-    pub fn drain(&mut self) {
-        while let Some(event) = self.inbox.try_recv() {
+    /// Takes in what comes for so long.
+    pub async fn rest(&mut self, time: Duration) {
+        let end = Instant::now() + time;
+        while let Ok(event) = timeout_at(end, self.link.recv()).await {
             self.take(event);
         }
     }
@@ -120,7 +120,7 @@ impl Watch {
     }
 
     async fn next(&mut self, patience: Instant, what: &str) -> Result<(), DemoError> {
-        match timeout_at(patience, self.inbox.recv()).await {
+        match timeout_at(patience, self.link.recv()).await {
             Ok(event) => {
                 self.take(event);
                 Ok(())
@@ -135,7 +135,7 @@ impl Watch {
                 if let Ok(said) = serde_json::from_slice(message.payload()) {
                     self.heard.push((message.topic().to_owned(), said));
                 }
-                self.link.ack(message);
+                self.link.ack(message.receipt());
             }
 
             LinkEvent::Connected { .. }

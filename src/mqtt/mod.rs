@@ -1,14 +1,15 @@
 //! The broker: MQTT v5 over plain TCP. The only folder that knows rumqttc.
 //!
-//! [`connect`] starts one task that polls the connection, alone in its loop, and hands over what arrives through a bounded
-//! channel: the [`Inbox`]. The main loop acknowledges and publishes through the [`Link`], which never waits: no call of it
-//! depends on the poll task making progress, so neither can block the other.
-//!
 //! ```text
-//! broker ── poll task ──(at most 128 arrivals)──> Inbox ── main loop
-//!                ^                                             │
-//!                └──────(acks and publishes, try_ only)── Link <┘
+//!         ┌ Wire ───────────────────────────────────┐
+//! broker ─┼> socket ─> Protocol (pure) ─> LinkEvent ─┼─> Link::recv, Link::buffered ──> main loop
+//!         │  socket <─ bytes <── acks, publishes <───┼── Link::ack, Link::publish, then Link::flush
+//!         └──────────────────────────────────────────┘
 //! ```
+//!
+//! The main loop reads the socket itself, through the [`Link`]: no task, channel or lock lies between a packet and its
+//! decision, its payload is not copied, and in steady state nothing is allocated for it. What a batch of packets has to answer goes
+//! out in one write.
 //!
 //! # What a caller does
 //!
@@ -18,57 +19,61 @@
 //!   and its packet id may by then belong to another one.
 //! - A publish carries a [`Ticket`]. [`LinkEvent::Delivered`] says that the broker took it, [`LinkEvent::Refused`] that it never
 //!   will. [`LinkEvent::Disconnected`] forgets all others: the caller publishes them again from its store after the next
-//!   [`LinkEvent::Subscribed`]. Nothing is kept here while there is no connection.
+//!   [`LinkEvent::Subscribed`]. Nothing is kept here while there is no connection. (MQTT would have it sent again under its former
+//!   packet id. At QoS 1 a broker keeps nothing by which it could tell that from a publish of its own.)
 //! - Between [`LinkEvent::Connected`] and [`LinkEvent::Subscribed`] messages may already come.
+//! - While it can take no events it calls [`Link::stay`].
 //!
-//! # How rumqttc 0.25 is held
+//! # What is rumqttc's and what is ours
 //!
-//! Every connection gets an event loop of its own, and the old one is dropped whole. Of a former connection nothing can leak
-//! into the next: no publish that is resent out of order or silently dropped, no acknowledgement, no half-used packet ids, no
-//! stale receive maximum, no undelivered event. Further:
+//! Every packet is read and written by rumqttc 0.25 (`v5::mqttbytes`), and its options hold ours. Its event loop is not used: it
+//! makes one write of every
+//! acknowledgement, reads ten packets at most at a time, takes acknowledgements through a channel and gives every packet
+//! back as an event. Against the same flood and at 500 messages a second that was two thirds of all that the daemon
+//! cost. What it would have done is [`protocol`], which has no socket and no clock, and [`wire`], which gives it both:
 //!
-//! | trap | here |
+//! | what has to hold | how, and what shows it |
 //! |---|---|
-//! | auto-ack loses what was not processed | manual acks; `tests/mqtt_redelivers_what_was_not_acked.rs` |
-//! | awaiting the client in the poll task stalls | the poll task only calls `try_`; `tests/mqtt_flood.rs` |
-//! | acks share the bounded request channel, 200 bytes each | [`Link`] hands over 64 at a time, the others wait as packet ids |
-//! | does not resubscribe | the poll task does, on every ConnAck; `tests/mqtt_resubscribes_after_session_loss.rs` |
-//! | drops or reorders pending publishes on reconnect | none are left to it; `tests/mqtt_publishes_survive_a_broker_restart.rs` |
-//! | an oversized message reconnects for ever | Maximum Packet Size in CONNECT; `tests/mqtt_oversized_is_dropped_by_the_broker.rs` |
-//! | an oversized publish of ours would do the same | [`Link::publish`] refuses it |
-//! | so would a filter or topic the broker hangs up on | neither is sent, each is named; `tests/mqtt_refusals.rs` |
-//! | `clean_start=false` alone keeps no session | session expiry of 24 h |
-//! | no back-off | 1 s to 30 s, jittered; `tests/mqtt_back_off.rs` |
-//! | half-open links show at twice the keep-alive | keep-alive of 10 s; `tests/mqtt_half_open.rs` |
-//! | a write to a dead peer is not covered by the keep-alive | a poll of twice the keep-alive counts as dead; same test |
-//! | a server keep-alive of 0 makes it ping without pause | replaced by ours; same test |
-//! | a clean disconnect does not send the will | [`Link::goodbye`]; `tests/mqtt_goodbye_and_will.rs` |
-//! | mosquitto 2.0.11 overruns the receive maximum | the inbox then pushes back through TCP (6.5 MB resident draining 100,000) |
-//! | at the broker's receive maximum it holds back acks too | [`Link`] keeps its publishes below it |
+//! | nothing is acknowledged before it was processed | nobody but [`Link::ack`] acknowledges; `tests/mqtt_redelivers_what_was_not_acked.rs` |
+//! | no acknowledgement waits for more traffic | written before every wait; `tests/mqtt_acks_in_one_write.rs` |
+//! | every connection subscribes | with its ConnAck; `tests/mqtt_resubscribes_after_session_loss.rs` |
+//! | nothing of one connection gets into the next | each has a [`protocol`] of its own; `tests/mqtt_publishes_survive_a_broker_restart.rs` |
+//! | an oversized message does no harm | Maximum Packet Size in CONNECT; `tests/mqtt_oversized_is_dropped_by_the_broker.rs` |
+//! | an oversized publish of ours does none | [`Link::publish`] refuses it |
+//! | a filter or topic the broker hangs up on does none | neither is sent, each is named; `tests/mqtt_refusals.rs` |
+//! | the broker keeps our session | session expiry of 24 h besides `clean_start=false` |
+//! | a broker is not stormed | 1 s to 30 s, jittered; `tests/mqtt_back_off.rs` |
+//! | a half-open link is noticed | a ping every 10 s, and nothing heard by the next; `tests/mqtt_half_open.rs` |
+//! | a broker that reads nothing is noticed | a write that takes no byte for 20 s; same test |
+//! | a server keep-alive of 0 does not make us ping without pause | replaced by ours; same test |
+//! | a clean stop says "down" in place of the will | [`Link::goodbye`]; `tests/mqtt_goodbye_and_will.rs` |
+//! | a broker that overruns the receive maximum, as mosquitto 2.0.11 does, costs no memory | what is not taken stays in the socket, and TCP pushes back |
 //! | mosquitto 2.0.12 to 2.0.18 may forget sessions | `check` warns by [`Broker::version`] |
-//! | its TLS brings unpatched advisories in | no TLS: a remote broker is reached through mosquitto's bridge |
-//! | reserves 200 bytes for each of 65,535 publishes | 64 in flight at most |
-//! | a panic in it would end the poll task | the task of a connection is joined, and a panic is a [`LinkEvent::Disconnected`] |
+//! | bytes that are no MQTT end the connection and nothing else | a panic of the decoder included; `fuzz/fuzz_targets/mqtt.rs` |
+//! | the TLS of rumqttc 0.25 brings unpatched advisories in | no TLS: a remote broker is reached through mosquitto's bridge |
 //!
 //! # Limits
 //!
-//! 256 KiB a packet, 128 unacknowledged messages, 128 arrivals waiting in the inbox (so 32 MiB there at worst), 1,024 publishes
-//! waiting of which 64 are in flight.
+//! 256 KiB a packet, 128 messages unacknowledged, 16 KiB read at once, 64 KiB waiting to be written before reading stops, 1,024
+//! publishes waiting of which 64 are in flight; 128 events while the caller takes none (so 32 MiB there at worst).
 
 mod backoff;
-mod connection;
-mod inbox;
+mod event;
 mod link;
+mod lost;
+mod options;
 mod probe;
+mod protocol;
+mod wire;
 
+use std::fmt;
 use std::path::PathBuf;
-use std::{fmt, sync::Arc};
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-pub use inbox::{Inbox, LinkEvent, Message};
-pub use link::{Link, NotSent, Ticket};
+pub use event::{LinkEvent, Message, NotSent, Receipt, Ticket};
+pub use link::Link;
 pub use probe::{Broker, probe};
 
 /// `[mqtt]` of the configuration.
@@ -127,7 +132,7 @@ pub struct Will {
     pub payload: Bytes,
 }
 
-/// Starts to connect, and never stops trying until the [`Inbox`] is dropped or [`Link::goodbye`] is said.
+/// A link that connects as soon as something is received from it, and never stops trying.
 ///
 /// The client id names the session at the broker: it must be the same after a restart, and nobody else's. Has to be called
 /// inside a tokio runtime.
@@ -137,11 +142,17 @@ pub fn connect(
     password: Option<&Password>,
     will: Will,
     subscriptions: Vec<String>,
-) -> (Link, Inbox) {
-    let options = connection::options(settings, client_id, password, Some(will));
-    let (link, session) = link::new();
-    let inbox = inbox::new(session.clone(), |arrivals| connection::keep(options, Arc::from(subscriptions), arrivals, session));
-    (link, inbox)
+) -> Link {
+    Link::new(options::Options::new(settings, client_id, password, Some(will), subscriptions))
+}
+
+/// For a fuzzer: how many events come of these bytes on a connection that is just let in. Whatever they are, the connection only
+/// ends.
+#[doc(hidden)]
+pub fn events_of(bytes: &[u8]) -> usize {
+    let will = Will { topic: "gone".to_owned(), payload: Bytes::new() };
+    let options = options::Options::new(&Settings::default(), "fuzz", None, Some(will), vec!["#".to_owned()]);
+    protocol::events_of(&options, bytes)
 }
 
 #[cfg(test)]

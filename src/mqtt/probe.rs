@@ -1,13 +1,13 @@
 //! One look at a broker, for `check`.
 
+use std::future::poll_fn;
 use std::time::Duration;
 
-use rumqttc::v5::mqttbytes::QoS;
-use rumqttc::v5::mqttbytes::v5::Packet;
-use rumqttc::v5::{AsyncClient, Event};
 use tokio::time::timeout;
 
-use super::connection::{options, reason};
+use super::event::LinkEvent;
+use super::link::connect;
+use super::options::Options;
 use super::{Password, Settings};
 
 const VERSION: &str = "$SYS/broker/version";
@@ -24,22 +24,26 @@ pub struct Broker {
 /// Connects once, without leaving a session behind, and asks for the broker's version. The error is for people. Takes 6 s at
 /// most.
 pub async fn probe(settings: &Settings, client_id: &str, password: Option<&Password>) -> Result<Broker, String> {
-    let options = options(settings, client_id, password, None);
-    let (client, mut eventloop) = AsyncClient::new(options, 4);
-    // The first poll connects, and yields the ConnAck.
-    if let Err(e) = eventloop.poll().await {
-        return Err(reason(&e, &eventloop.options));
-    }
-    drop(client.try_subscribe(VERSION, QoS::AtMostOnce));
+    let options = Options::new(settings, client_id, password, None, vec![VERSION.to_owned()]);
+    let mut wire = connect(&options, 1).await.map_err(|lost| lost.reason(&options))?;
+    // The first event is that the broker let us in.
+    poll_fn(|cx| wire.poll_next(cx)).await.map_err(|lost| lost.reason(&options))?;
     let version = timeout(PATIENCE, async {
         loop {
-            match eventloop.poll().await {
-                Ok(Event::Incoming(Packet::Publish(publish))) => break Some(publish.payload),
-                Ok(Event::Incoming(_) | Event::Outgoing(_)) => {}
+            match poll_fn(|cx| wire.poll_next(cx)).await {
+                Ok(LinkEvent::Message(message)) => break Some(message),
+                Ok(
+                    LinkEvent::Connected { .. }
+                    | LinkEvent::Subscribed
+                    | LinkEvent::SubscriptionRefused { .. }
+                    | LinkEvent::Disconnected { .. }
+                    | LinkEvent::Delivered(_)
+                    | LinkEvent::Refused { .. },
+                ) => {}
                 Err(_) => break None,
             }
         }
     });
     let version = version.await.ok().flatten();
-    Ok(Broker { version: version.map(|text| String::from_utf8_lossy(&text).chars().take(80).collect()) })
+    Ok(Broker { version: version.map(|message| String::from_utf8_lossy(message.payload()).chars().take(80).collect()) })
 }

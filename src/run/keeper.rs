@@ -84,6 +84,11 @@ impl Keeper {
         }
     }
 
+    /// Whether everything is.
+    pub const fn is_idle(&self) -> bool {
+        matches!(self.work, Work::Idle(_))
+    }
+
     /// Returns when everything is durable. A single record that the store cannot take is given up, loudly. Cancel safe.
     pub async fn kept(&mut self) {
         loop {

@@ -19,15 +19,23 @@ mod shell;
 mod telling;
 mod vendor;
 
-use tokio::time::sleep;
+use std::pin::pin;
+use std::time::Duration;
+
+use tokio::task::yield_now;
+use tokio::time::{Instant, sleep};
 
 use crate::config::Loaded;
+use crate::host::clock;
 use crate::host::signals::{Signal, Signals};
 use crate::store::StoreError;
 use shell::Shell;
 
 /// Inputs handled together at most: the time for it is what an order may be late by.
 const BATCH: usize = 256;
+
+/// How exact the runtime's timers are.
+const ALARM_STEP: Duration = Duration::from_millis(1);
 
 /// Why the daemon could not start. Once it runs, nothing but a signal ends it.
 #[derive(Debug, thiserror::Error)]
@@ -54,24 +62,38 @@ pub enum CannotStart {
 pub async fn run(loaded: Loaded) -> Result<(), CannotStart> {
     let mut signals = Signals::new().map_err(CannotStart::Signals)?;
     let mut shell = Shell::start(loaded).await?;
+    let mut alarm = pin!(sleep(Duration::ZERO));
     loop {
-        let mut batch = Vec::new();
-        let wake_in = shell.wake_in();
-        tokio::select! {
+        let wake_at = Instant::from_std(clock::instant()) + shell.wake_in();
+        // Not with every message: what is due later is seen when the alarm goes off, and it counts in milliseconds.
+        if alarm.is_elapsed() || wake_at + ALARM_STEP < alarm.deadline() {
+            alarm.as_mut().reset(wake_at);
+        }
+        let first = tokio::select! {
             biased;
             signal = signals.next() => match signal {
                 Signal::Stop => break,
-                Signal::Reload => shell.reload(),
+                Signal::Reload => {
+                    shell.reload();
+                    None
+                }
             },
-            happened = shell.happens() => batch.push(happened),
-            () = sleep(wake_in) => {}
+            happened = shell.happens() => Some(happened),
+            () = alarm.as_mut() => None,
+        };
+        let now = shell.begin();
+        if let Some(happened) = first {
+            shell.take(happened, now);
         }
-        while batch.len() < BATCH
-            && let Some(happened) = shell.happened()
-        {
-            batch.push(happened);
+        for _ in 1..BATCH {
+            let Some(happened) = shell.happened() else { break };
+            shell.take(happened, now);
         }
-        shell.turn(batch).await;
+        shell.turn(now).await;
+        if shell.has_more() {
+            // Else a flood would keep calls from going out.
+            yield_now().await;
+        }
     }
     shell.stop().await;
     Ok(())

@@ -26,7 +26,7 @@ use crate::elevenlabs::Client;
 use crate::formats::Router;
 use crate::host::clock::Clock;
 use crate::host::{gauges, quota};
-use crate::mqtt::{self, Inbox, Link, LinkEvent, Message, NotSent, Ticket, Will};
+use crate::mqtt::{self, Link, LinkEvent, Message, NotSent, Receipt, Ticket, Will};
 use crate::store;
 
 /// For the answers of POSTs that are under way when the daemon is told to stop.
@@ -73,7 +73,6 @@ pub struct Shell {
     keeper: Keeper,
     router: Router,
     link: Link,
-    inbox: Inbox,
     session_present: bool,
     vendor: Vendor,
     server: Server,
@@ -82,6 +81,8 @@ pub struct Shell {
     waiting: BTreeMap<u64, oneshot::Sender<Answer>>,
     asked: u64,
     dialing: usize,
+    /// Messages of this turn that are done with when its changes are durable.
+    done_with: Vec<Receipt>,
     /// What waits for the store: nothing else is decided before it is done.
     unkept: Option<Unkept>,
     /// The gauges are being read: one reading at a time, however long it takes.
@@ -94,7 +95,7 @@ pub struct Shell {
 /// What follows from changes that are not durable yet.
 struct Unkept {
     effects: Vec<Effect>,
-    done_with: Vec<Message>,
+    done_with: Vec<Receipt>,
     say_at: Mono,
 }
 
@@ -143,7 +144,7 @@ impl Shell {
         let router = loaded.router();
         let filters = router.filters().map(|filter| filter.as_str().to_owned()).chain(topics.filters()).collect();
         let password = loaded.mqtt_password().map_err(CannotStart::Credentials)?;
-        let (link, inbox) = mqtt::connect(&config.mqtt, &client_id(&config.gateway.id), password.as_ref(), will, filters);
+        let link = mqtt::connect(&config.mqtt, &client_id(&config.gateway.id), password.as_ref(), will, filters);
         info!("gladhand {} on {}: session {}", env!("CARGO_PKG_VERSION"), config.gateway.id, machine.session());
         let mut shell = Self {
             loaded,
@@ -153,7 +154,6 @@ impl Shell {
             keeper,
             router,
             link,
-            inbox,
             session_present: false,
             vendor,
             server,
@@ -162,12 +162,13 @@ impl Shell {
             waiting: BTreeMap::new(),
             asked: 0,
             dialing: 0,
+            done_with: Vec::new(),
             unkept: None,
             reading: None,
             read_at: now.mono,
             sum_up_at: now.mono + LOOK_EVERY,
         };
-        shell.follow(kept, restored.effects, Vec::new(), now);
+        shell.follow(kept, restored.effects, now);
         shell.service.ready();
         Ok(shell)
     }
@@ -190,65 +191,90 @@ impl Shell {
             return tokio::select! {
                 () = self.keeper.kept() => Happened::Kept,
                 Some(asked) = self.asks.recv() => Happened::Asked(asked),
+                never = self.link.stay() => match never {},
             };
         }
         tokio::select! {
             answered = self.vendor.answered() => Happened::Vendor(answered),
             Some(asked) = self.asks.recv() => Happened::Asked(asked),
-            event = self.inbox.recv() => Happened::Link(event),
+            event = self.link.recv() => Happened::Link(event),
             read = finished(&mut self.reading) => Happened::Gateway(Box::new(read)),
         }
     }
 
-    /// What has happened at the broker meanwhile.
+    /// What has come from the broker together with that.
     pub fn happened(&mut self) -> Option<Happened> {
         if self.unkept.is_some() {
             return None;
         }
-        self.inbox.try_recv().map(Happened::Link)
+        self.link.buffered().map(Happened::Link)
     }
 
-    /// One turn: inputs, decisions, what is durable, effects, acknowledgements.
-    pub async fn turn(&mut self, batch: Vec<Happened>) {
+    /// Whether more has come from the broker than a turn takes.
+    pub fn has_more(&self) -> bool {
+        self.unkept.is_none() && self.link.has_more()
+    }
+
+    /// A turn begins: its time, and what was found out about the store.
+    pub fn begin(&mut self) -> Now {
         let now = self.clock.now();
         if now.mono >= self.sum_up_at {
             self.sum_up_at = now.mono + LOOK_EVERY;
             quota::sum_up();
         }
-        if self.unkept.is_some() {
-            self.wait_for_the_store(batch);
-            self.service.alive(now.mono);
-            return;
+        if self.unkept.is_none() {
+            if let Some(found) = self.keeper.take_found() {
+                found_in(&mut self.machine, &found, now);
+            }
+            self.read_the_gauges(now);
         }
-        if let Some(found) = self.keeper.take_found() {
-            found_in(&mut self.machine, &found, now);
-        }
-        self.read_the_gauges(now);
-        let mut done_with = Vec::new();
-        for happened in batch {
-            match happened {
-                Happened::Link(event) => {
-                    if let Some(message) = self.heard(event) {
-                        done_with.push(message);
-                    }
-                }
-                Happened::Vendor(answered) => self.vendor_answered(answered),
-                Happened::Kept => {}
-                Happened::Gateway(read) => self.machine.handle(Input::Gateway(read), now),
-                // Whoever has been told that we are busy may ask again.
-                Happened::Asked(Asked { reply, .. }) if reply.is_closed() => {}
-                Happened::Asked(Asked { ask, reply }) => {
-                    self.asked += 1;
-                    self.waiting.insert(self.asked, reply);
-                    self.machine.handle(Input::Ask { id: self.asked, ask }, now);
+        now
+    }
+
+    /// What happened becomes inputs. While the store takes no writes, questions are answered, and nothing is decided.
+    pub fn take(&mut self, happened: Happened, now: Now) {
+        match happened {
+            Happened::Link(event) => self.heard(event, now),
+            Happened::Vendor(answered) => self.vendor_answered(answered, now),
+            Happened::Gateway(read) => self.machine.handle(Input::Gateway(read), now),
+            Happened::Kept => {
+                if let Some(Unkept { effects, done_with, .. }) = self.unkept.take() {
+                    let effects = self.decide_again(effects, now);
+                    self.done_with = done_with;
+                    self.follow(true, effects, now);
                 }
             }
+            // Whoever has been told that we are busy may ask again.
+            Happened::Asked(Asked { reply, .. }) if reply.is_closed() => {}
+            Happened::Asked(Asked { ask, reply }) if self.unkept.is_some() => {
+                let answer = self.machine.look(&ask, now);
+                // Whoever asked may have gone.
+                drop(reply.send(answer.unwrap_or_else(|| Answer::error(503, "the store cannot be written; ask again later"))));
+            }
+            Happened::Asked(Asked { ask, reply }) => {
+                self.asked += 1;
+                self.waiting.insert(self.asked, reply);
+                self.machine.handle(Input::Ask { id: self.asked, ask }, now);
+            }
         }
-        self.machine.handle(Input::Tick, now);
-        let outputs = drain(&mut self.machine);
-        self.keeper.keep(outputs.changes);
-        let kept = timeout(STORE_PATIENCE, self.keeper.kept()).await.is_ok();
-        self.follow(kept, outputs.effects, done_with, now);
+    }
+
+    /// The rest of a turn: decisions, what is durable, effects, acknowledgements.
+    pub async fn turn(&mut self, now: Now) {
+        if let Some(unkept) = &mut self.unkept {
+            if unkept.say_at <= now.mono {
+                unkept.say_at = now.mono + SAY_EVERY;
+                let health = Box::new(self.machine.health(now));
+                self.perform(vec![Effect::Health(health)], now);
+            }
+        } else {
+            self.machine.handle(Input::Tick, now);
+            let outputs = drain(&mut self.machine);
+            self.keeper.keep(outputs.changes);
+            let kept = self.keeper.is_idle() || timeout(STORE_PATIENCE, self.keeper.kept()).await.is_ok();
+            self.follow(kept, outputs.effects, now);
+        }
+        self.link.flush();
         self.service.alive(now.mono);
     }
 
@@ -263,47 +289,18 @@ impl Shell {
 
     /// What follows when changes are durable. While they are not, nothing of it happens: what the changes stand for must not be
     /// announced, dialled or acknowledged.
-    fn follow(&mut self, kept: bool, effects: Vec<Effect>, done_with: Vec<Message>, now: Now) {
+    fn follow(&mut self, kept: bool, effects: Vec<Effect>, now: Now) {
         let writes = self.keeper.writes();
         if self.machine.writes() != writes {
             self.machine.handle(Input::StoreWrites(writes), now);
         }
         if kept {
-            self.unkept = None;
-            self.perform(effects);
-            for message in done_with {
-                self.link.ack(message);
+            self.perform(effects, now);
+            for receipt in self.done_with.drain(..) {
+                self.link.ack(receipt);
             }
         } else {
-            self.unkept = Some(Unkept { effects, done_with, say_at: now.mono });
-        }
-    }
-
-    /// A turn while the store takes no writes: questions are answered, health is said, and nothing is decided.
-    fn wait_for_the_store(&mut self, batch: Vec<Happened>) {
-        let now = self.clock.now();
-        for happened in batch {
-            match happened {
-                Happened::Kept => {
-                    if let Some(Unkept { effects, done_with, .. }) = self.unkept.take() {
-                        let effects = self.decide_again(effects, now);
-                        self.follow(true, effects, done_with, now);
-                    }
-                }
-                Happened::Asked(Asked { ask, reply }) => {
-                    let answer = self.machine.look(&ask, now);
-                    // Whoever asked may have gone.
-                    drop(
-                        reply.send(answer.unwrap_or_else(|| Answer::error(503, "the store cannot be written; ask again later"))),
-                    );
-                }
-                Happened::Link(_) | Happened::Vendor(_) | Happened::Gateway(_) => {}
-            }
-        }
-        if let Some(unkept) = self.unkept.as_mut().filter(|unkept| unkept.say_at <= now.mono) {
-            unkept.say_at = now.mono + SAY_EVERY;
-            let health = Box::new(self.machine.health(now));
-            self.perform(vec![Effect::Health(health)]);
+            self.unkept = Some(Unkept { effects, done_with: std::mem::take(&mut self.done_with), say_at: now.mono });
         }
     }
 
@@ -353,31 +350,32 @@ impl Shell {
         let late = timeout(LAST_ANSWERS, async {
             while self.dialing > 0 && self.unkept.is_none() {
                 let answered = self.vendor.answered().await;
-                self.turn(vec![Happened::Vendor(answered)]).await;
+                let now = self.begin();
+                self.take(Happened::Vendor(answered), now);
+                self.turn(now).await;
             }
         });
         if late.await.is_err() || self.dialing > 0 {
             warn!("{} calls are still being dialled; their outcome is unknown to the next start", self.dialing);
         }
-        let Self { loaded, machine, link, inbox, server, tcp, .. } = self;
+        let Self { loaded, machine, link, server, tcp, .. } = self;
         for server in tcp.into_iter().chain([server]) {
             server.stop().await;
         }
         let down = health::down(std::process::id(), machine.session());
-        if !link.goodbye(inbox, loaded.topics().health(), down).await {
+        if !link.goodbye(loaded.topics().health(), down).await {
             info!("the broker did not take our goodbye; it publishes the will");
         }
         quota::sum_up();
         info!("stopped");
     }
 
-    /// What the broker's news means to the core. Returns a message that is done with once its effects are.
-    fn heard(&mut self, event: LinkEvent) -> Option<Message> {
-        let now = self.clock.now();
+    /// What the broker's news means to the core. A message is done with once its effects are.
+    fn heard(&mut self, event: LinkEvent, now: Now) {
         match event {
             LinkEvent::Message(message) => {
-                self.read(&message);
-                return Some(message);
+                self.read(&message, now);
+                self.done_with.push(message.receipt());
             }
             LinkEvent::Connected { session_present } => self.session_present = session_present,
             LinkEvent::Subscribed => {
@@ -400,12 +398,10 @@ impl Shell {
                 self.machine.handle(Input::Delivered(ticket), now);
             }
         }
-        None
     }
 
     /// Telemetry goes through its decoder, all else to the core as it is.
-    fn read(&mut self, message: &Message) {
-        let now = self.clock.now();
+    fn read(&mut self, message: &Message, now: Now) {
         let (topic, payload) = (message.topic(), message.payload());
         let Some(decoder) = self.router.route(topic) else {
             let retained = message.retained();
@@ -418,8 +414,7 @@ impl Shell {
         }
     }
 
-    fn vendor_answered(&mut self, answered: Answered) {
-        let now = self.clock.now();
+    fn vendor_answered(&mut self, answered: Answered, now: Now) {
         self.machine.handle(Input::Asked(self.vendor.asked()), now);
         match answered {
             Answered::Dialed(call_sid, verdict) => {
@@ -433,7 +428,7 @@ impl Shell {
         }
     }
 
-    fn perform(&mut self, effects: Vec<Effect>) {
+    fn perform(&mut self, effects: Vec<Effect>, now: Now) {
         for effect in effects {
             match effect {
                 Effect::Publish { ticket, announcement: Announcement { topic, payload } } => {
@@ -442,7 +437,6 @@ impl Shell {
                         Ok(()) | Err(NotSent::Offline | NotSent::Full) => {}
                         Err(why @ (NotSent::Topic | NotSent::TooLarge { .. })) => {
                             warn!("broker: {topic} can never be published: {why}");
-                            let now = self.clock.now();
                             self.machine.handle(Input::Delivered(ticket), now);
                         }
                     }

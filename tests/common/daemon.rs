@@ -19,7 +19,9 @@ mod mosquitto;
 use std::fs::{self, File};
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
+use std::pin::pin;
 use std::process::{ExitStatus, Stdio};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use gladhand::api::client::{self, ClientError};
@@ -27,7 +29,7 @@ use gladhand::config::roster::Roster;
 use gladhand::core::control::Answer;
 use gladhand::core::zone::Zone;
 use gladhand::host::clock;
-use gladhand::mqtt::{self, Inbox, Link, LinkEvent, NotSent, Ticket, Will};
+use gladhand::mqtt::{self, Link, LinkEvent, NotSent, Ticket, Will};
 use gladhand::rigs::{Kind, Stream, story, to_payload};
 use gladhand::standin::{self, StandIn};
 pub use mosquitto::Mosquitto;
@@ -409,7 +411,6 @@ impl Heard {
 pub struct Watch {
     pub heard: Vec<Heard>,
     link: Link,
-    inbox: Inbox,
     tickets: u64,
 }
 
@@ -418,10 +419,10 @@ impl Watch {
     pub async fn start_as(client_id: &str, port: u16) -> Self {
         let settings = mqtt::Settings { port, ..mqtt::Settings::default() };
         let will = Will { topic: "watch/gone".to_owned(), payload: "gone".into() };
-        let (link, mut inbox) = mqtt::connect(&settings, client_id, None, will, vec!["#".to_owned()]);
-        let subscribed = async { while !matches!(inbox.recv().await, LinkEvent::Subscribed) {} };
+        let mut link = mqtt::connect(&settings, client_id, None, will, vec!["#".to_owned()]);
+        let subscribed = async { while !matches!(link.recv().await, LinkEvent::Subscribed) {} };
         timeout(PATIENCE, subscribed).await.expect("the broker lets the watch subscribe");
-        Self { heard: Vec::new(), link, inbox, tickets: 0 }
+        Self { heard: Vec::new(), link, tickets: 0 }
     }
 
     /// Publishes at QoS 1, waiting for the connection or for room as need be.
@@ -431,7 +432,10 @@ impl Watch {
         loop {
             self.tickets += 1;
             match self.link.publish(Ticket(self.tickets), topic, payload.clone(), retain) {
-                Ok(()) => return,
+                Ok(()) => {
+                    self.drain();
+                    return;
+                }
                 Err(NotSent::Offline | NotSent::Full) => self.next(patience, "the broker to take a message").await,
                 Err(why @ (NotSent::Topic | NotSent::TooLarge { .. })) => panic!("{topic}: {why}"),
             }
@@ -475,7 +479,7 @@ impl Watch {
             }
             looked_at = self.heard.len();
             let until = patience.min(Instant::now() + Duration::from_millis(500));
-            match timeout_at(until, self.inbox.recv()).await {
+            match timeout_at(until, self.link.recv()).await {
                 Ok(event) => self.take(event),
                 Err(_) if until == patience => self.in_vain(what),
                 // Counters of telemetry are no reason to say it.
@@ -486,7 +490,10 @@ impl Watch {
 
     /// Takes in what has come, without waiting.
     pub fn drain(&mut self) {
-        while let Some(event) = self.inbox.try_recv() {
+        // What it does not wait for it hears of when it waits for something else.
+        let mut context = Context::from_waker(Waker::noop());
+        loop {
+            let Poll::Ready(event) = pin!(self.link.recv()).poll(&mut context) else { return };
             self.take(event);
         }
     }
@@ -497,7 +504,7 @@ impl Watch {
     }
 
     async fn next(&mut self, patience: Instant, what: &str) {
-        match timeout_at(patience, self.inbox.recv()).await {
+        match timeout_at(patience, self.link.recv()).await {
             Ok(event) => self.take(event),
             Err(_) => self.in_vain(what),
         }
@@ -517,7 +524,7 @@ impl Watch {
                 retained: message.retained(),
                 json: serde_json::from_slice(message.payload()).unwrap_or_default(),
             });
-            self.link.ack(message);
+            self.link.ack(message.receipt());
         }
     }
 }

@@ -5,7 +5,7 @@
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
-use gladhand::mqtt::{Inbox, Link, LinkEvent, Message, Settings, Ticket, Will, connect};
+use gladhand::mqtt::{Link, LinkEvent, Message, Settings, Ticket, Will, connect};
 use tokio::net::TcpSocket;
 use tokio::time::timeout;
 
@@ -18,24 +18,24 @@ pub fn will(client_id: &str) -> Will {
 }
 
 /// A link to 127.0.0.1 with nothing special.
-pub fn open(port: u16, client_id: &str, filters: &[&str]) -> (Link, Inbox) {
+pub fn open(port: u16, client_id: &str, filters: &[&str]) -> Link {
     let settings = Settings { port, ..Settings::default() };
     connect(&settings, client_id, None, will(client_id), filters.iter().map(|&f| f.to_owned()).collect())
 }
 
 /// [`open`], and waits until all filters are answered.
-pub async fn subscribed(port: u16, client_id: &str, filters: &[&str]) -> (Link, Inbox) {
-    let (link, mut inbox) = open(port, client_id, filters);
-    until_subscribed(&mut inbox).await;
-    (link, inbox)
+pub async fn subscribed(port: u16, client_id: &str, filters: &[&str]) -> Link {
+    let mut link = open(port, client_id, filters);
+    until_subscribed(&mut link).await;
+    link
 }
 
 /// The first answer other than `None`; panics, saying what is awaited, when it takes too long.
-pub async fn until<T>(inbox: &mut Inbox, awaited: &str, mut pick: impl FnMut(LinkEvent) -> Option<T>) -> T {
+pub async fn until<T>(link: &mut Link, awaited: &str, mut pick: impl FnMut(LinkEvent) -> Option<T>) -> T {
     let mut seen = Vec::new();
     let found = timeout(PATIENCE, async {
         loop {
-            let event = inbox.recv().await;
+            let event = link.recv().await;
             seen.push(format!("{event:?}").chars().take(200).collect::<String>());
             if let Some(found) = pick(event) {
                 break found;
@@ -49,8 +49,8 @@ pub async fn until<T>(inbox: &mut Inbox, awaited: &str, mut pick: impl FnMut(Lin
 }
 
 /// [`until`], and panics when the connection ends first.
-pub async fn without_a_break<T>(inbox: &mut Inbox, awaited: &str, mut pick: impl FnMut(LinkEvent) -> Option<T>) -> T {
-    until(inbox, awaited, |event| {
+pub async fn without_a_break<T>(link: &mut Link, awaited: &str, mut pick: impl FnMut(LinkEvent) -> Option<T>) -> T {
+    until(link, awaited, |event| {
         assert!(!matches!(event, LinkEvent::Disconnected { .. }), "{event:?}");
         pick(event)
     })
@@ -58,32 +58,37 @@ pub async fn without_a_break<T>(inbox: &mut Inbox, awaited: &str, mut pick: impl
 }
 
 /// Whether the broker had our session.
-pub async fn until_connected(inbox: &mut Inbox) -> bool {
+pub async fn until_connected(link: &mut Link) -> bool {
     until(
-        inbox,
+        link,
         "Connected",
         |event| if let LinkEvent::Connected { session_present } = event { Some(session_present) } else { None },
     )
     .await
 }
 
-pub async fn until_subscribed(inbox: &mut Inbox) {
-    until(inbox, "Subscribed", |event| matches!(event, LinkEvent::Subscribed).then_some(())).await;
+pub async fn until_subscribed(link: &mut Link) {
+    until(link, "Subscribed", |event| matches!(event, LinkEvent::Subscribed).then_some(())).await;
 }
 
-pub async fn until_disconnected(inbox: &mut Inbox) -> String {
-    until(inbox, "Disconnected", |event| if let LinkEvent::Disconnected { reason } = event { Some(reason) } else { None }).await
+pub async fn until_disconnected(link: &mut Link) -> String {
+    until(link, "Disconnected", |event| if let LinkEvent::Disconnected { reason } = event { Some(reason) } else { None }).await
 }
 
-pub async fn next_message(inbox: &mut Inbox) -> Message {
-    until(inbox, "Message", |event| if let LinkEvent::Message(message) = event { Some(message) } else { None }).await
+/// The next message of a connection that holds.
+pub async fn unbroken_message(link: &mut Link) -> Message {
+    without_a_break(link, "Message", |event| if let LinkEvent::Message(message) = event { Some(message) } else { None }).await
+}
+
+pub async fn next_message(link: &mut Link) -> Message {
+    until(link, "Message", |event| if let LinkEvent::Message(message) = event { Some(message) } else { None }).await
 }
 
 /// Publishes one after the other; each is at the broker when the next is sent.
-pub async fn deliver(link: &mut Link, inbox: &mut Inbox, topic: &str, payloads: impl IntoIterator<Item = String>) {
+pub async fn deliver(link: &mut Link, topic: &str, payloads: impl IntoIterator<Item = String>) {
     for (n, payload) in (0..).zip(payloads) {
         link.publish(Ticket(n), topic, payload, false).expect("a connected link publishes");
-        until(inbox, "Delivered", |event| matches!(event, LinkEvent::Delivered(t) if t == Ticket(n)).then_some(())).await;
+        until(link, "Delivered", |event| matches!(event, LinkEvent::Delivered(t) if t == Ticket(n)).then_some(())).await;
     }
 }
 
