@@ -7,16 +7,25 @@ SUDO   := $(if $(filter 0,$(shell id -u)),,sudo)
 
 export CARGO_TARGET_DIR := $(TARGET)
 
-.PHONY: help demo test lint deny docs ci nightly powercut bench deps sdk clean
+# $(call apt,COMMAND,PACKAGES): installs them unless the command succeeds.
+apt = @$(1) >/dev/null 2>&1 || { echo "installing $(2)"; $(SUDO) apt-get update -qq && \
+	$(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(2) >/dev/null; }
+
+ARCHITECTURES := amd64 arm64 armhf
+PACKAGES      := $(addprefix deb-,$(ARCHITECTURES))
+
+.PHONY: help demo test lint deny docs ci nightly powercut bench deps sdk clean lintian reproducible $(PACKAGES) \
+	boot-test boot-arm64 test-arm64 test-armhf
 
 help: ## what there is
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: deps ## one machine, no account: from a trailer left behind to one phone call
 	$(CARGO) run --locked -- demo
 
 test: deps sdk ## every test: unit, property, integration, the vendor's own SDK
 	@tests/summary $(CARGO) test --locked --no-fail-fast
+	@tests/summary $(CARGO) test --locked --no-default-features --test service_manager
 
 lint: deps ## format and clippy, warnings denied
 	$(CARGO) fmt --check
@@ -45,6 +54,39 @@ powercut: deps ## the daemon under 3,000 power cuts for each model of a disk, 1,
 
 bench: deps ## decode, decide, store and the running daemon, in figures
 	$(CARGO) bench --locked
+
+deb-amd64: ## the Debian package, and a tarball for other systems; deb-arm64 and deb-armhf likewise
+$(PACKAGES): deb-%: deps $(TARGET)/tools/bin/cargo-deb
+	.ci/package $*
+
+lintian: ## what Debian's checker says of the packages that were built
+	$(call apt,command -v lintian,lintian)
+	lintian --allow-root --fail-on error,warning --tag-display-limit 0 $(TARGET)/package/gladhand_*.deb
+
+boot-test: deb-amd64 ## installs the package in a fresh Debian, boots it, and has it crash, reload, be upgraded and purged; as root
+	$(call apt,command -v mmdebstrap,mmdebstrap)
+	$(SUDO) tests/appliance/boot $(TARGET) amd64
+
+boot-arm64: deb-arm64 ## the same with everything in it for arm64, systemd included, under qemu's user emulation
+	$(call apt,command -v mmdebstrap && command -v arch-test,mmdebstrap arch-test)
+	$(SUDO) .ci/arm arm64 tests/appliance/boot $(TARGET) arm64
+
+test-arm64: deps sdk ## every test, built for arm64 and run under qemu
+	@.ci/arm arm64 tests/summary $(CARGO) test --locked --no-fail-fast
+
+test-armhf: deps ## unit tests, the store's and the demo, built for armhf and run under qemu
+	@.ci/arm armhf tests/summary $(CARGO) test --locked --no-fail-fast --lib --test demo_story \
+		$(patsubst tests/%.rs,--test %,$(filter-out tests/store_power_cuts.rs,$(wildcard tests/store_*.rs)))
+
+reproducible: deb-amd64 ## builds the commit once more, at another place, and compares
+	rm -rf $(TARGET)/reproducible
+	git clone --quiet . $(TARGET)/reproducible/clone
+	$(MAKE) -C $(TARGET)/reproducible/clone CARGO_TARGET_DIR=$(TARGET)/reproducible/target deb-amd64
+	cd $(TARGET)/reproducible/target/package && sha256sum * | tee /dev/stderr | (cd $(TARGET)/package && sha256sum --check -)
+
+$(TARGET)/tools/bin/cargo-deb:
+	$(CARGO) install --quiet --locked cargo-deb --version 3.8.0 --root $(TARGET)/tools --target-dir $(TARGET)/tools/build
+	rm -rf $(TARGET)/tools/build
 
 # Debian's packages that building and testing need, and the file by which each is known to be there.
 deps:

@@ -91,3 +91,20 @@ async fn exit_codes_tell_failure_usage_and_configuration_apart() {
     assert!(err.contains("gladhand.toml:3:"), "{err}");
     assert_eq!(gladhand(directory.path(), "status --socket /nowhere/gladhand.sock").await.0, Some(1));
 }
+
+/// What the unit asks before a reload.
+#[tokio::test]
+async fn files_that_are_well_formed_pass_without_key_store_or_agent_and_others_are_named() {
+    let directory = configured();
+    let quiet = (Some(0), String::new(), String::new());
+    assert_eq!(gladhand(directory.path(), "check --files").await, quiet);
+    for (name, text, expected) in [
+        ("roster.toml", "[[assignment]]\ntractor = 5\n", "roster.toml:2: assignment[0].tractor: "),
+        ("gladhand.toml", "[gateway]\nid = \"yard-7\"\ncolour = \"red\"\n", "gladhand.toml:3: gateway.colour: "),
+    ] {
+        fs::write(directory.path().join(name), text).unwrap();
+        let (code, out, err) = gladhand(directory.path(), "check --files").await;
+        assert_eq!((code, out.as_str()), (Some(64), ""));
+        assert!(err.contains(expected), "{err}");
+    }
+}

@@ -2,13 +2,26 @@
 
 use std::path::Path;
 
-use gladhand::config::{self, Config, roster};
+use gladhand::config::roster::{self, Roster};
+use gladhand::config::{self, Config};
 
-const EXAMPLE: &str = include_str!("../config/gladhand.toml");
+/// As it is installed: it names no gateway.
+const SHIPPED: &str = include_str!("../config/gladhand.toml");
+
+/// As somebody has named the gateway.
+fn example() -> String {
+    SHIPPED.replacen("\nid = \"\"\n", "\nid = \"yard-7\"\n", 1)
+}
+
+#[test]
+fn what_is_installed_asks_for_a_name_and_nothing_else() {
+    let [error] = config::parse(Path::new("gladhand.toml"), SHIPPED).unwrap_err().try_into().unwrap();
+    assert_eq!(error.key, "gateway.id");
+}
 
 #[test]
 fn the_example_is_the_default_configuration_with_a_name() {
-    let example = config::parse(Path::new("gladhand.toml"), EXAMPLE).unwrap();
+    let example = config::parse(Path::new("gladhand.toml"), &example()).unwrap();
     let mut expected = Config::default();
     expected.gateway.id = "yard-7".to_owned();
     assert_eq!(example, expected);
@@ -16,7 +29,7 @@ fn the_example_is_the_default_configuration_with_a_name() {
 
 #[test]
 fn every_commented_line_is_the_default_or_an_example_that_reads() {
-    let uncommented = uncomment(EXAMPLE);
+    let uncommented = uncomment(&example());
     let mut all = config::parse(Path::new("gladhand.toml"), &uncommented).unwrap_or_else(|errors| panic!("{errors:?}"));
     assert_eq!(all.telemetry.len(), 2);
     assert_eq!(all.zones.len(), 1);
@@ -37,7 +50,7 @@ fn every_commented_line_is_the_default_or_an_example_that_reads() {
 
 #[test]
 fn the_example_names_every_key_there_is() {
-    let full = uncomment(EXAMPLE);
+    let full = uncomment(&example());
     let effective = toml::to_string(&Config::default()).unwrap();
     let mut table = String::new();
     for line in effective.lines() {
@@ -53,7 +66,7 @@ fn the_example_names_every_key_there_is() {
 
 #[test]
 fn the_effective_configuration_reads_back_as_itself_and_masks_telephone_numbers() {
-    let text = format!("{EXAMPLE}\n[[zone]]\nname = \"Yard\"\npolygon = [[0, 0], [0, 1], [1, 1]]\n");
+    let text = format!("{}\n[[zone]]\nname = \"Yard\"\npolygon = [[0, 0], [0, 1], [1, 1]]\n", example());
     let config = config::parse(Path::new("gladhand.toml"), &text).unwrap();
     let printed = toml::to_string(&config).unwrap();
     assert_eq!(config::parse(Path::new("printed.toml"), &printed).unwrap(), config);
@@ -67,7 +80,8 @@ fn the_effective_configuration_reads_back_as_itself_and_masks_telephone_numbers(
 #[test]
 fn the_roster_example_reads() {
     let text = include_str!("../config/roster.toml");
-    let roster = roster::parse(Path::new("roster.toml"), text, "US").unwrap();
+    assert_eq!(roster::parse(Path::new("roster.toml"), text, "US").unwrap(), Roster::default());
+    let roster = roster::parse(Path::new("roster.toml"), &uncomment(text), "US").unwrap();
     assert_eq!(&*roster.assignments[0].tractor, "T-001");
     assert_eq!(&*roster.assignments[0].trailers[0], "R-001");
     assert!(roster.assignments[0].driver.is_some() && roster.assignments[0].dispatcher.is_some());

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::{Failure, Outcome};
 use crate::config::secrets::{self, API_KEY, BadSecret, Found, Surroundings};
-use crate::config::{self, Config, roster};
+use crate::config::{self, Config, Loaded, roster};
 use crate::core::calls::dialing::AskError;
 use crate::elevenlabs::{ApiKey, Client, ListQuery};
 use crate::mqtt::{self, Password};
@@ -24,10 +24,16 @@ pub(super) struct Args {
     /// The effective configuration, secrets left out and numbers masked
     #[arg(long)]
     print: bool,
+    /// Nothing but whether configuration and roster are well-formed, as a start and a reload want them
+    #[arg(long, conflicts_with_all = ["offline", "json", "print"])]
+    files: bool,
 }
 
 /// Looks at everything; fails when something does not do its job, with exit code 64 when that is the configuration.
 pub(super) fn run(file: &Path, args: &Args) -> Outcome {
+    if args.files {
+        return Loaded::read(file).map(|_| String::new()).map_err(Failure::Malformed);
+    }
     if args.print {
         let config = super::load(file)?;
         return toml::to_string(&config).map_err(|why| Failure::Failed(why.to_string()));
