@@ -12,13 +12,14 @@
 //!
 //! A pure core decides and a thin shell performs. [`core::machine::Machine`] takes inputs with their time, hands out outputs
 //! and its next deadline; [`mod@run`] is the one loop that connects it with the world. Every outside thing has one folder that
-//! knows its crate, and nothing below `core`, `formats` and `rigs` knows any (`tests/purity.rs`).
+//! knows its crate, and nothing below `core`, `formats`, `rigs` and `account` knows any (`tests/purity.rs`).
 //!
 //! | folder | what |
 //! |---|---|
 //! | [`core`] | pure: separation, calls, roster, outbox, health, and the machine that holds them together |
 //! | [`formats`] | pure: decoders from a device's payload to a report |
 //! | [`rigs`] | pure: simulated rigs for demo and tests |
+//! | [`account`] | pure: the agent as a file, against what the vendor's account has |
 //! | [`mod@run`] | the shell: merges inputs, commits, performs, feeds the watchdog |
 //! | [`store`] | sled, and a second copy of what must not be lost |
 //! | [`mqtt`] | rumqttc's packets, on one connection after the other |
@@ -55,6 +56,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod account;
 pub mod api;
 pub mod cli;
 pub mod config;

@@ -45,7 +45,9 @@ impl<'t> Document<'t> {
     pub(super) fn read<T: DeserializeOwned>(&self) -> Result<T, ConfigError> {
         T::deserialize(toml::de::Deserializer::from(self.root.clone())).map_err(|error| {
             let at = error.span().map(|span| span.start);
-            let key = at.map(|at| self.key_at(at)).unwrap_or_default();
+            // What the file as a whole lacks is not lacking in its first key.
+            let whole = error.span().is_some_and(|span| span == self.root.span());
+            let key = at.filter(|_| !whole).map(|at| self.key_at(at)).unwrap_or_default();
             let (key, message) = in_plain_words(key, error.message());
             ConfigError { file: self.file.to_owned(), line: at.map(|at| line_at(self.text, at)), key, message }
         })

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::document::Document;
-use super::{Config, validate};
+use super::{Config, account, validate};
 
 /// What is wrong with a file, and what would be right. Reads
 /// `/etc/gladhand/gladhand.toml:12: calls.max_age: "30 minutes" is not a duration; write …`.
@@ -34,12 +34,22 @@ impl std::fmt::Display for ConfigError {
 
 impl std::error::Error for ConfigError {}
 
-/// Reads and checks the configuration.
+/// Reads and checks the configuration. An id of the vendor that it does not set is that of `account.toml` beside it.
 ///
 /// # Errors
 /// Everything that is wrong with it, at least one; of the keys that cannot be read at all only the first.
 pub fn load(file: &Path) -> Result<Config, Vec<ConfigError>> {
-    parse(file, &read(file).map_err(|error| vec![error])?)
+    let mut config = parse(file, &read(file).map_err(|error| vec![error])?)?;
+    let account = account::load(&account::path(file))?;
+    for (id, known) in [
+        (&mut config.elevenlabs.agent_id, account.agent_id),
+        (&mut config.elevenlabs.agent_phone_number_id, account.agent_phone_number_id),
+    ] {
+        if id.is_empty() {
+            *id = known;
+        }
+    }
+    Ok(config)
 }
 
 /// Checks the text of a configuration. `file` is only named in errors.

@@ -7,10 +7,13 @@
 //! | `document.rs` | TOML text with the line of every key, so that an error names file, line, key and what would be right |
 //! | `load.rs` | reading the file |
 //! | `roster.rs` | `roster.toml` |
+//! | `agent.rs`, `account.rs` | `agent.toml`, the agent in the vendor's account; `account.toml`, the ids of that account |
 //! | `secrets.rs` | the API key and the broker's password, which never stand in the configuration |
 //!
 //! Only `gateway.id` is required. Unknown keys are errors: a misspelt threshold must not silently keep its default.
 
+pub mod account;
+pub mod agent;
 mod document;
 pub mod load;
 mod loaded;

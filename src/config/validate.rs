@@ -154,9 +154,7 @@ fn elevenlabs(config: &Config, found: &mut Problems) {
     for (key, text) in
         [("elevenlabs.agent_id", &vendor.agent_id), ("elevenlabs.agent_phone_number_id", &vendor.agent_phone_number_id)]
     {
-        found.unless(text.bytes().all(|b| b.is_ascii_graphic()), key, || {
-            "contains a space or another character that no id has; copy it as the vendor shows it".to_owned()
-        });
+        found.unless(is_id(text), key, || NO_ID.to_owned());
     }
     found.duration("elevenlabs.timeout", vendor.timeout, NONZERO..=Duration::from_secs(600));
     if let Some(file) = &vendor.api_key_file {
@@ -165,6 +163,14 @@ fn elevenlabs(config: &Config, found: &mut Problems) {
     if let Some(file) = &vendor.ca_file {
         found.absolute("elevenlabs.ca_file", file);
     }
+}
+
+/// What is wrong with what is not [`is_id`].
+pub(super) const NO_ID: &str = "contains a space or another character that no id has; copy it as the vendor shows it";
+
+/// Whether a text can be an id of the vendor, or none.
+pub(super) fn is_id(text: &str) -> bool {
+    text.bytes().all(|b| b.is_ascii_graphic())
 }
 
 /// What MQTT takes for a topic, and nothing that hides in a log line.
