@@ -25,5 +25,5 @@ pub use agent::{
 };
 pub use diff::{Change, changes, patch};
 pub use places::{compile, pull};
-pub use plan::{MARK, Plan, Upload, is_ours, plan};
+pub use plan::{MARK, Plan, Upload, is_ours, masked, plan};
 pub use variables::{SENT, needed};

@@ -172,11 +172,22 @@ fn quoted(text: &str) -> String {
     Value::from(without_numbers(text)).to_string()
 }
 
-fn masked(value: &Value) -> Value {
+/// A value without telephone numbers. What is called an id stays: its digits are no number.
+#[must_use]
+pub fn masked(value: &Value) -> Value {
+    let is_id = |key: &str, text: &str| {
+        (key == "id" || key.ends_with("_id") || key.ends_with("_sid")) && text.contains(|c: char| c.is_ascii_alphabetic())
+    };
     match value {
         Value::String(text) => without_numbers(text).into(),
         Value::Array(items) => items.iter().map(masked).collect(),
-        Value::Object(entries) => entries.iter().map(|(key, value)| (key.clone(), masked(value))).collect(),
+        Value::Object(entries) => {
+            let entry = |(key, value): (&String, &Value)| {
+                let kept = value.as_str().is_some_and(|text| is_id(key, text));
+                (key.clone(), if kept { value.clone() } else { masked(value) })
+            };
+            entries.iter().map(entry).collect()
+        }
         Value::Null | Value::Bool(_) | Value::Number(_) => value.clone(),
     }
 }

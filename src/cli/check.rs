@@ -4,12 +4,15 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
+use serde_json::Value;
 
+use super::numbers::{masked, route_name};
 use super::{Failure, Outcome};
+use crate::account::{self, SENT};
 use crate::config::secrets::{self, API_KEY, BadSecret, Found, Surroundings};
 use crate::config::{self, Config, Loaded, roster};
 use crate::core::calls::dialing::AskError;
-use crate::elevenlabs::{ApiKey, Client, ListQuery};
+use crate::elevenlabs::{ApiKey, Client, Error, ErrorKind, ListQuery, PhoneNumber};
 use crate::mqtt::{self, Password};
 
 /// `gladhand check`.
@@ -51,7 +54,11 @@ pub(super) fn run(file: &Path, args: &Args) -> Outcome {
         let client_id = format!("gladhand-check-{}", config.gateway.id);
         let reached = runtime.block_on(mqtt::probe(&config.mqtt, &client_id, password.as_ref()));
         findings.push(broker(&config, reached.map(|broker| broker.version)));
-        findings.push(vendor(&config, runtime.block_on(ask_vendor(&config, api_key))));
+        let client = api_key.map(|found| client(&config, &found));
+        findings.push(vendor(&config, runtime.block_on(ask_vendor(&config, client.as_ref()))));
+        if let Some(Ok(client)) = &client {
+            findings.extend(runtime.block_on(ask_account(&config, client)));
+        }
         runtime.shutdown_background();
     }
     let text = if args.json { json_text(&findings) } else { table(&findings) };
@@ -61,22 +68,110 @@ pub(super) fn run(file: &Path, args: &Args) -> Outcome {
     }
 }
 
+fn client(config: &Config, key: &Found) -> Result<Client, String> {
+    let key = ApiKey::new(key.secret.expose()).map_err(|why| why.to_string())?;
+    Client::new(&config.elevenlabs, key).map_err(|why| why.to_string())
+}
+
 /// Whether the vendor answers this key; without one, whether it can be reached.
-async fn ask_vendor(config: &Config, key: Option<Found>) -> Result<(), String> {
-    // The address is tried with any key; it is not sent.
-    let (text, ask) = key.as_ref().map_or(("none", false), |found| (found.secret.expose(), true));
-    let key = ApiKey::new(text).map_err(|why| why.to_string())?;
-    let client = Client::new(&config.elevenlabs, key).map_err(|why| why.to_string())?;
-    if !ask {
-        return client.reach().await;
-    }
-    client.conversations(&ListQuery::default()).await.map(drop).map_err(|why| match why {
+async fn ask_vendor(config: &Config, client: Option<&Result<Client, String>>) -> Result<(), String> {
+    let Some(client) = client else {
+        // The address is tried with any key; it is not sent.
+        let key = ApiKey::new("none").map_err(|why| why.to_string())?;
+        return Client::new(&config.elevenlabs, key).map_err(|why| why.to_string())?.reach().await;
+    };
+    let asked = client.as_ref().map_err(Clone::clone)?.conversations(&ListQuery::default()).await;
+    asked.map(drop).map_err(|why| match why {
         AskError::Unreachable(text)
         | AskError::Transient(text)
         | AskError::Unauthorised(text)
         | AskError::NotFound(text)
         | AskError::Refused(text) => text,
     })
+}
+
+/// Whether the account has the agent and the number, and whether they suit what is sent to them.
+async fn ask_account(config: &Config, client: &Client) -> Vec<Finding> {
+    let vendor = &config.elevenlabs;
+    let mut findings = Vec::new();
+    if !vendor.agent_id.is_empty() {
+        let agent = client.get_agent(&vendor.agent_id).await;
+        findings.extend(agent_there(config, agent.map(|agent| serde_json::json!(agent))));
+    }
+    if !vendor.agent_phone_number_id.is_empty() {
+        findings.push(number_there(config, client.list_phone_numbers().await));
+    }
+    findings
+}
+
+/// What the account says of the agent.
+#[must_use]
+pub fn agent_there(config: &Config, asked: Result<Value, Error>) -> Vec<Finding> {
+    const WHAT: &str = "agent's variables";
+    let id = &config.elevenlabs.agent_id;
+    let finding = |what, verdict, detail| Finding { what, verdict, detail };
+    let agent = match asked {
+        Ok(agent) => agent,
+        Err(why) => return vec![not_there("agent", id, &why)],
+    };
+    let settings = agent.get("conversation_config").cloned().unwrap_or_default();
+    let examples = settings.pointer("/agent/dynamic_variables/dynamic_variable_placeholders").and_then(Value::as_object);
+    let needed = account::needed(&settings);
+    let unsent = needed.iter().filter(|name| !SENT.contains(&name.as_str())).map(String::as_str);
+    let (filled, unfilled): (Vec<_>, Vec<_>) = unsent.partition(|name| examples.is_some_and(|known| known.contains_key(*name)));
+    let mut findings = Vec::new();
+    if !unfilled.is_empty() {
+        let detail = format!("it needs {}, which gladhand does not send: calls end at once", unfilled.join(", "));
+        findings.push(finding(WHAT, Verdict::Fail, detail));
+    }
+    if !filled.is_empty() {
+        let detail = format!("it uses {}, which gladhand does not send: drivers hear the example of it", filled.join(", "));
+        findings.push(finding(WHAT, Verdict::Warn, detail));
+    }
+    if !needed.contains("prompt") {
+        let detail = "{{prompt}} is nowhere in it: drivers are not told why they are called".to_owned();
+        findings.push(finding(WHAT, Verdict::Fail, detail));
+    }
+    if !needed.contains("transfer_to") {
+        let detail = "{{transfer_to}} is nowhere in it: it cannot connect a driver with the dispatcher".to_owned();
+        findings.push(finding(WHAT, Verdict::Warn, detail));
+    }
+    if findings.is_empty() {
+        let names: Vec<_> = needed.iter().map(String::as_str).collect();
+        findings.push(finding(WHAT, Verdict::Ok, names.join(", ")));
+    }
+    findings
+}
+
+/// What the account says of the number.
+#[must_use]
+pub fn number_there(config: &Config, asked: Result<Vec<PhoneNumber>, Error>) -> Finding {
+    const WHAT: &str = "phone number";
+    let id = &config.elevenlabs.agent_phone_number_id;
+    let numbers = match asked {
+        Ok(numbers) => numbers,
+        Err(why) => return not_there(WHAT, id, &why),
+    };
+    let route = route_name(config.elevenlabs.route);
+    let (verdict, detail) = match numbers.iter().find(|number| number.phone_number_id == *id) {
+        None => (Verdict::Fail, format!("the account has no {id}: calls are refused; `gladhand numbers` lists what there is")),
+        Some(number) if number.provider.route() != Some(config.elevenlabs.route) => {
+            (Verdict::Fail, format!("{id} does not call over elevenlabs.route = \"{route}\": calls are refused"))
+        }
+        Some(number) if number.supports_outbound == Some(false) => {
+            (Verdict::Fail, format!("{id} is not set up for outgoing calls: calls are refused"))
+        }
+        Some(number) => (Verdict::Ok, format!("{} over {route}", masked(&number.phone_number))),
+    };
+    Finding { what: WHAT, verdict, detail }
+}
+
+/// Whether the account lacks it, or only did not say: a key may place calls without the right to look.
+fn not_there(what: &'static str, id: &str, why: &Error) -> Finding {
+    if why.kind == ErrorKind::NotFound {
+        return Finding { what, verdict: Verdict::Fail, detail: format!("the account has no {id}: calls are refused") };
+    }
+    Finding { what, verdict: Verdict::Warn, detail: format!("{id} could not be looked at: {why}") }
 }
 
 fn json_text(findings: &[Finding]) -> String {
@@ -202,7 +297,7 @@ pub fn table(findings: &[Finding]) -> String {
 
 /// For machines: `{"verdict":"ok|warn|fail","findings":[{"what":…,"verdict":…,"detail":…}]}`.
 #[must_use]
-pub fn json(findings: &[Finding]) -> serde_json::Value {
+pub fn json(findings: &[Finding]) -> Value {
     serde_json::json!({ "verdict": verdict(findings), "findings": findings })
 }
 
@@ -249,6 +344,8 @@ impl Local {
                 match stored {
                     Some((path, Ok(true))) => {
                         self.say(WHAT, Verdict::Ok, format!("{}: systemd hands it to the service", path.display()));
+                        // Only root may read it.
+                        self.api_key = secrets::from_file(&path).ok();
                     }
                     Some((path, Err(error))) => {
                         let detail = format!("{} cannot be seen by this user ({error}); run this as root", path.display());
@@ -305,7 +402,11 @@ impl Local {
         if missing.is_empty() {
             self.say(WHAT, Verdict::Ok, format!("{} from {}", vendor.agent_id, vendor.agent_phone_number_id));
         } else {
-            self.say(WHAT, held(config), format!("{} not set: calls are held", missing.join(" and ")));
+            self.say(
+                WHAT,
+                held(config),
+                format!("{} not set: calls are held; `gladhand agent apply` finds or makes them", missing.join(" and ")),
+            );
         }
         if config.calls.escalate_to_dispatcher && config.dispatcher.phone.is_none() {
             let detail =
@@ -349,6 +450,8 @@ fn writable(directory: &Path) -> std::io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     struct Machine(tempfile::TempDir);
@@ -406,7 +509,11 @@ mod tests {
         let expected = [
             ("roster", Verdict::Warn, "nobody can be called about T-1: neither driver nor dispatcher is named"),
             ("API key", Verdict::Fail, "missing: calls are held; put it into credstore/elevenlabs-api-key (mode 0600)"),
-            ("agent", Verdict::Fail, "elevenlabs.agent_id and elevenlabs.agent_phone_number_id not set: calls are held"),
+            (
+                "agent",
+                Verdict::Fail,
+                "elevenlabs.agent_id and elevenlabs.agent_phone_number_id not set: calls are held; `gladhand agent apply` finds or makes them",
+            ),
             (
                 "dispatcher",
                 Verdict::Warn,
@@ -459,6 +566,49 @@ mod tests {
         assert_eq!(json["verdict"], "fail");
         assert_eq!(json["findings"][2]["verdict"], "ok");
         assert_eq!(broker(&config, Ok(Some("mosquitto version 2.0.15".to_owned()))).verdict, Verdict::Warn);
+    }
+
+    #[test]
+    fn the_agent_is_told_what_it_needs_and_does_not_get() {
+        let said = |agent: Value| {
+            let findings = agent_there(&Config::default(), Ok(json!({ "conversation_config": { "agent": agent } })));
+            findings.into_iter().map(|finding| (finding.verdict, finding.detail)).collect::<Vec<_>>()
+        };
+        let good = json!({"first_message": "{{prompt}}", "prompt": {"prompt": "For {{dispatcher_name}} {{system__time}}, {{transfer_to}}"}});
+        assert_eq!(said(good), [(Verdict::Ok, "dispatcher_name, prompt, transfer_to".to_owned())]);
+        let bad = json!({
+            "first_message": "Hello {{driver_name}} of {{fleet}}",
+            "dynamic_variables": {"dynamic_variable_placeholders": {"fleet": "x"}},
+        });
+        assert_eq!(
+            said(bad).iter().map(|(verdict, detail)| (*verdict, detail.split([',', ':']).next().unwrap())).collect::<Vec<_>>(),
+            [
+                (Verdict::Fail, "it needs driver_name"),
+                (Verdict::Warn, "it uses fleet"),
+                (Verdict::Fail, "{{prompt}} is nowhere in it"),
+                (Verdict::Warn, "{{transfer_to}} is nowhere in it"),
+            ]
+        );
+    }
+
+    #[test]
+    fn a_number_must_be_there_and_suit_the_route() {
+        let numbers: Vec<PhoneNumber> = serde_json::from_value(json!([
+            {"phone_number_id": "p1", "phone_number": "+12125550123", "label": "", "provider": "twilio"},
+            {"phone_number_id": "p2", "phone_number": "+12125550124", "label": "", "provider": "sip_trunk"},
+            {"phone_number_id": "p3", "phone_number": "+12125550125", "label": "", "provider": "twilio", "supports_outbound": false},
+        ]))
+        .unwrap();
+        let said = |id: &str| {
+            let mut config = Config::default();
+            config.elevenlabs.agent_phone_number_id = id.to_owned();
+            let finding = number_there(&config, Ok(numbers.clone()));
+            (finding.verdict, finding.detail.split(':').next().unwrap().to_owned())
+        };
+        assert_eq!(said("p1"), (Verdict::Ok, "+1******0123 over twilio".to_owned()));
+        assert_eq!(said("p2"), (Verdict::Fail, "p2 does not call over elevenlabs.route = \"twilio\"".to_owned()));
+        assert_eq!(said("p3"), (Verdict::Fail, "p3 is not set up for outgoing calls".to_owned()));
+        assert_eq!(said("p4"), (Verdict::Fail, "the account has no p4".to_owned()));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The command line: one file per command. A command hands back what it has to say, which is printed here, or why it
-//! failed, which becomes the exit code: 0 done, 1 failed, 2 usage, 64 malformed configuration.
+//! failed, which becomes the exit code: 0 done, 1 failed, 2 usage, 3 something
+//! differs (and was only looked at), 64 malformed configuration.
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -10,18 +11,23 @@ use tokio::runtime::{Builder, Runtime};
 
 use crate::config::{self, Config, ConfigError};
 
+mod agent;
 mod bundle;
 mod calls;
 pub mod check;
+mod conversations;
 mod daemon;
 mod demo;
 mod documents;
+mod knowledge;
+mod numbers;
 mod replay;
 mod roster;
 mod run;
 mod simulate;
 mod status;
 mod table;
+mod vendor;
 mod violations;
 
 /// Notices when a tractor and its trailer come apart, and has somebody telephoned about it exactly once.
@@ -64,6 +70,14 @@ enum Command {
     Violations(violations::Args),
     /// The roster in effect, zones included, and where each entry came from
     Roster(roster::Args),
+    /// The agent in the ElevenLabs account, as a file
+    Agent(agent::Args),
+    /// What the agent has talked about, as ElevenLabs keeps it
+    Conversations(conversations::Args),
+    /// Documents that agents may look up
+    Knowledge(knowledge::Args),
+    /// Telephone numbers of the ElevenLabs account
+    Numbers(numbers::Args),
     /// A completion script for a shell
     Completions {
         /// Whose
@@ -75,6 +89,9 @@ enum Command {
         directory: Option<PathBuf>,
     },
 }
+
+/// The exit code of a command that only looked, and found that something is to be done.
+const DIFFERS: u8 = 3;
 
 /// Why a command failed.
 #[derive(Debug)]
@@ -110,6 +127,10 @@ pub fn main() -> ExitCode {
         Command::Calls(args) => calls::run(&cli.config, args),
         Command::Violations(args) => violations::run(&cli.config, args),
         Command::Roster(args) => roster::run(&cli.config, args),
+        Command::Agent(args) => agent::run(&cli.config, args),
+        Command::Conversations(args) => conversations::run(&cli.config, args),
+        Command::Knowledge(args) => knowledge::run(&cli.config, args),
+        Command::Numbers(args) => numbers::run(&cli.config, args),
         Command::Completions { shell } => documents::completions(*shell),
         Command::Man { directory } => documents::man(directory.as_ref()),
     };

@@ -21,11 +21,15 @@ pub(super) fn table(heading: &[&str], rows: &[Vec<String>]) -> String {
 }
 
 /// The field at a JSON pointer as a person reads it: a dash for what is absent, lists joined by commas, and no control
-/// characters, which a terminal would obey.
+/// characters.
 pub(super) fn field(value: &Value, pointer: &str) -> String {
-    let text = value.pointer(pointer).map(plain).unwrap_or_default();
-    let text: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let text = plain_line(&value.pointer(pointer).map(plain).unwrap_or_default());
     if text.trim().is_empty() { "-".to_owned() } else { text }
+}
+
+/// Without control characters, which a terminal would obey.
+pub(super) fn plain_line(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
 /// The list under a key; nothing when there is none.

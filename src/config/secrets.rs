@@ -92,7 +92,7 @@ pub struct Surroundings {
     pub credentials: Option<PathBuf>,
     /// `$ELEVENLABS_API_KEY`.
     pub api_key: Option<Secret>,
-    /// Where systemd takes credentials from for the service, `/etc/credstore`: looked at by `check`, which is started without.
+    /// Where systemd takes credentials from for the service, `/etc/credstore`: looked at by the commands, which are started without.
     pub credstore: Option<PathBuf>,
 }
 
@@ -124,6 +124,19 @@ pub fn api_key(file: Option<&Path>, around: &Surroundings) -> Result<Option<Foun
     }
     let from_env = |secret: &Secret| Found { secret: secret.clone(), place: "ELEVENLABS_API_KEY".to_owned(), warning: None };
     Ok(around.api_key.as_ref().map(from_env))
+}
+
+/// The same for a command that somebody types: where there is none of them, what systemd would hand to the service, if whoever
+/// types may read it.
+///
+/// # Errors
+/// As [`api_key`].
+pub fn api_key_by_hand(file: Option<&Path>, around: &Surroundings) -> Result<Option<Found>, BadSecret> {
+    let stored = || around.credstore.as_deref().map(|store| store.join(API_KEY)).filter(|path| path.exists());
+    match (api_key(file, around)?, stored()) {
+        (None, Some(path)) => from_file(&path).map(Some),
+        (found, _) => Ok(found),
+    }
 }
 
 /// A file with nothing but a secret: the broker's password, the API key.
