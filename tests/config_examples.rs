@@ -89,6 +89,16 @@ fn the_roster_example_reads() {
     assert!(roster.trailers[0].wakes_on_motion);
 }
 
+#[test]
+fn the_agent_s_example_reads_and_so_does_every_commented_line() {
+    let text = include_str!("../config/agent.toml");
+    let agent = config::agent::parse(Path::new("agent.toml"), text).unwrap();
+    let prompt = agent.prompt.unwrap();
+    assert!(prompt.contains("{{prompt}}") && prompt.contains("automated"), "{prompt}");
+    let all = config::agent::parse(Path::new("agent.toml"), &uncomment(text)).unwrap_or_else(|errors| panic!("{errors:?}"));
+    assert!(all.llm.is_some() && all.voice.speed.is_some() && all.documents.len() == 1);
+}
+
 /// Takes the `# ` off every line that is TOML behind it.
 fn uncomment(text: &str) -> String {
     let is_toml = |line: &str| {

@@ -62,7 +62,8 @@ pub fn save(config: &Path, account: &Account) -> io::Result<()> {
         let _ = fs::remove_file(&new);
     }
     written?;
-    file.parent().map_or(Ok(()), |directory| File::open(directory)?.sync_all())
+    let directory = file.parent().filter(|directory| !directory.as_os_str().is_empty());
+    File::open(directory.unwrap_or(Path::new(".")))?.sync_all()
 }
 
 fn write(new: &Path, text: &str, model: &fs::Metadata) -> io::Result<()> {
