@@ -345,7 +345,9 @@ fn choose(numbers: Vec<PhoneNumber>, config: &Config, wanted: Option<&str>) -> R
     }
     let mut fit: Vec<_> = numbers.into_iter().filter(|number| suits(number)).collect();
     match (fit.pop(), fit.is_empty()) {
-        (None, _) => Err(format!("the account has no number that can call over route = \"{}\"", route_name(route))),
+        (None, _) => {
+            Err(format!("the account has none that can call over route = \"{}\": `gladhand numbers add`", route_name(route)))
+        }
         (Some(number), true) => Ok(number),
         (Some(number), false) => {
             fit.push(number);

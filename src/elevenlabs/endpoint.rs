@@ -42,6 +42,8 @@ pub enum Endpoint {
     KnowledgeDelete,
     /// `GET /v1/convai/phone-numbers`
     PhoneNumbersList,
+    /// `POST /v1/convai/phone-numbers`
+    PhoneNumberCreate,
     /// `POST /v1/convai/batch-calling/submit`
     BatchSubmit,
     /// `GET /v1/convai/batch-calling/{id}`
@@ -50,7 +52,7 @@ pub enum Endpoint {
 
 impl Endpoint {
     /// All of them.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::OutboundCall,
         Self::RegisterCall,
         Self::SignedUrl,
@@ -68,6 +70,7 @@ impl Endpoint {
         Self::KnowledgeGet,
         Self::KnowledgeDelete,
         Self::PhoneNumbersList,
+        Self::PhoneNumberCreate,
         Self::BatchSubmit,
         Self::BatchGet,
     ];
@@ -93,6 +96,7 @@ impl Endpoint {
             Self::KnowledgeGet => "knowledge_get",
             Self::KnowledgeDelete => "knowledge_delete",
             Self::PhoneNumbersList => "phone_numbers_list",
+            Self::PhoneNumberCreate => "phone_number_create",
             Self::BatchSubmit => "batch_submit",
             Self::BatchGet => "batch_get",
         }
@@ -120,6 +124,7 @@ impl Endpoint {
             | Self::AgentDelete
             | Self::KnowledgeCreate
             | Self::KnowledgeDelete
+            | Self::PhoneNumberCreate
             | Self::BatchSubmit => false,
         }
     }

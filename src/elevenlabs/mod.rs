@@ -49,7 +49,7 @@ pub use outbound_call::{ClientData, OutboundCall, Placed, TelephonyCallConfig, V
 pub use outcome::{ListQuery, Page, Row};
 pub use pace::Waits;
 pub use pages::{List, Pages, Query};
-pub use phone_numbers::{AssignedAgent, PhoneNumber, Provider};
+pub use phone_numbers::{AssignedAgent, PhoneNumber, Provider, TwilioNumber};
 pub use register_call::{Direction, RegisterCall};
 pub use settings::{Route, Settings};
 pub use signed_url::SignedUrl;

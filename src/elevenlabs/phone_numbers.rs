@@ -1,7 +1,8 @@
-//! `GET /v1/convai/phone-numbers`: the numbers that agents call from.
+//! `/v1/convai/phone-numbers`: the numbers that agents call from.
 
 use core::fmt;
 
+use reqwest::Method;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -65,6 +66,19 @@ pub struct AssignedAgent {
     pub agent_name: String,
 }
 
+/// A number of a Twilio account. Shows itself to nobody: the token opens that account.
+#[derive(Serialize)]
+pub struct TwilioNumber<'a> {
+    /// E.164.
+    pub phone_number: &'a str,
+    /// As the console shows it.
+    pub label: &'a str,
+    /// The Twilio account, `AC…`.
+    pub sid: &'a str,
+    /// Its auth token.
+    pub token: &'a str,
+}
+
 impl Provider {
     /// The route that its calls take, if gladhand has one.
     #[must_use]
@@ -95,5 +109,25 @@ impl Client {
     /// As for every request.
     pub async fn list_phone_numbers(&self) -> Result<Vec<PhoneNumber>, Error> {
         self.http.get_json(Endpoint::PhoneNumbersList, self.http.url(PATH)).await
+    }
+
+    /// Makes a Twilio number one of the account's, and says its id.
+    ///
+    /// # Errors
+    /// As for every request; after [`was_maybe_placed`](Error::was_maybe_placed) look for it before another attempt.
+    pub async fn add_twilio_number(&self, number: &TwilioNumber<'_>) -> Result<String, Error> {
+        #[derive(Serialize)]
+        struct Body<'a> {
+            provider: Provider,
+            #[serde(flatten)]
+            number: &'a TwilioNumber<'a>,
+        }
+        #[derive(Deserialize)]
+        struct Created {
+            phone_number_id: String,
+        }
+        let body = Body { provider: Provider::Twilio, number };
+        let created: Created = self.http.send_json(Endpoint::PhoneNumberCreate, Method::POST, self.http.url(PATH), &body).await?;
+        Ok(created.phone_number_id)
     }
 }
