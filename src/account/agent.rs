@@ -37,7 +37,7 @@ pub struct Agent {
     pub conversation: Conversation,
     /// `[variables]`: the dynamic variables, each with an example.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub variables: BTreeMap<String, String>,
+    pub variables: BTreeMap<String, Example>,
     /// `[tools.…]`.
     #[serde(default, skip_serializing_if = "is_default")]
     pub tools: Tools,
@@ -50,6 +50,20 @@ pub struct Agent {
     /// `[[document]]`: what the agent may look up.
     #[serde(default, rename = "document", skip_serializing_if = "Vec::is_empty")]
     pub documents: Vec<Document>,
+}
+
+/// Of a dynamic variable.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(untagged, expecting = "a text, a number, true or false")]
+pub enum Example {
+    /// `"…"`; gladhand sends nothing else.
+    Text(String),
+    /// `true` or `false`.
+    Flag(bool),
+    /// A whole number.
+    Whole(i64),
+    /// Any other.
+    Number(f64),
 }
 
 /// `[voice]`.
@@ -278,8 +292,7 @@ impl Agent {
                 found.push((format!("evaluation[{index}].id"), format!("\"{}\" is the id of an earlier one", criterion.id)));
             }
         }
-        if let Some(transfer) = self.tools.transfer_to_number.as_ref().filter(|tool| tool.enabled && tool.transfers.is_empty()) {
-            let _ = transfer;
+        if self.tools.transfer_to_number.as_ref().is_some_and(|tool| tool.enabled && tool.transfers.is_empty()) {
             let message = "needs at least one [[tools.transfer_to_number.transfers]] with to and condition";
             found.push(("tools.transfer_to_number".to_owned(), message.to_owned()));
         }

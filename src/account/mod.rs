@@ -20,8 +20,8 @@ mod plan;
 mod variables;
 
 pub use agent::{
-    Agent, Conversation, Criterion, DataItem, Destination, Document, EndCall, Source, Tools, TransferToNumber, Turn, Voice,
-    VoicemailDetection,
+    Agent, Conversation, Criterion, DataItem, Destination, Document, EndCall, Example, Source, Tools, TransferToNumber, Turn,
+    Voice, VoicemailDetection,
 };
 pub use diff::{Change, changes, patch};
 pub use places::{compile, pull};

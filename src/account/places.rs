@@ -75,10 +75,8 @@ pub fn pull(account: &Value) -> Result<Agent, String> {
             put(&mut file, here, value.clone());
         }
     }
-    for (_, example) in file.pointer_mut("/variables").and_then(Value::as_object_mut).into_iter().flatten() {
-        if !example.is_string() {
-            *example = Value::from(if example.is_null() { String::new() } else { example.to_string() });
-        }
+    if let Some(examples) = file.pointer_mut("/variables").and_then(Value::as_object_mut) {
+        examples.retain(|_, example| !example.is_null() && !example.is_object() && !example.is_array());
     }
     for name in ["end_call", "voicemail_detection", "transfer_to_number"] {
         if let Some(tool) = account.pointer(&format!("{TOOLS}/{name}")).filter(|tool| tool.is_object()) {
@@ -223,7 +221,7 @@ mod tests {
 
     use super::*;
     use crate::account::agent::{
-        Conversation, Criterion, DataItem, Destination, Document, EndCall, Tools, TransferToNumber, Turn, Voice,
+        Conversation, Criterion, DataItem, Destination, Document, EndCall, Example, Tools, TransferToNumber, Turn, Voice,
         VoicemailDetection,
     };
     use crate::account::changes;
@@ -240,6 +238,15 @@ mod tests {
 
     fn fraction() -> impl Strategy<Value = f64> {
         (0_u8..=100).prop_map(|n| f64::from(n) / 100.0)
+    }
+
+    fn example() -> impl Strategy<Value = Example> {
+        prop_oneof![
+            "[a-z ]{0,5}".prop_map(|text| Example::Text(text.trim().to_owned())),
+            any::<bool>().prop_map(Example::Flag),
+            any::<i16>().prop_map(|number| Example::Whole(number.into())),
+            fraction().prop_map(|number| Example::Number(number + 0.005)),
+        ]
     }
 
     prop_compose! {
@@ -267,7 +274,7 @@ mod tests {
             name in word(), language in maybe(word()), first_message in maybe(word()), prompt in maybe(word()), llm in maybe(word()),
             temperature in maybe(fraction()), voice in (maybe(word()), maybe(fraction())), turn in (maybe(fraction()), maybe(word())),
             conversation in (maybe(1_u32..9_999), maybe(prop::collection::vec("[a-z]{1,4}", 0..3))),
-            variables in prop::collection::btree_map("[a-z_]{1,5}", "[a-z ]{0,5}".prop_map(|text| text.trim().to_owned()), 0..3),
+            variables in prop::collection::btree_map("[a-z_]{1,5}", example(), 0..3),
             tools in tools(),
             data in prop::collection::btree_map("[a-z_/~]{1,5}", (word(), maybe(prop::collection::vec("[a-z]{1,3}", 1..3))), 0..3),
             criteria in prop::collection::btree_map("[a-z]{1,4}", (word(), word()), 0..3),
