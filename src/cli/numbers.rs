@@ -1,8 +1,9 @@
 //! `gladhand numbers`: the numbers that an agent may call from.
 
-use std::io::{self, Read as _};
+use std::io::{self, BufRead as _, IsTerminal as _, Read as _, Write as _};
 use std::path::Path;
 
+use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
 use serde_json::{Value, json};
 
 use super::table::{self, field, table};
@@ -84,13 +85,30 @@ pub(super) fn run(config: &Path, args: &Args) -> Outcome {
 fn token() -> Result<Secret, Failure> {
     let text = match std::env::var("TWILIO_AUTH_TOKEN") {
         Ok(text) => text,
-        Err(_) => {
-            let mut text = String::new();
-            io::stdin().lock().take(LONGEST_TOKEN).read_to_string(&mut text).map_err(|why| Failure::Failed(why.to_string()))?;
-            text.lines().next().unwrap_or_default().to_owned()
-        }
+        Err(_) => typed("Twilio's auth token: ").map_err(|why| Failure::Failed(format!("standard input: {why}")))?,
     };
-    Secret::new(&text).map_err(|why| Failure::Failed(format!("Twilio's auth token {why}")))
+    Secret::new(text.trim()).map_err(|why| Failure::Failed(format!("Twilio's auth token {why}")))
+}
+
+/// A line of standard input; on a terminal asked for, and not shown.
+fn typed(question: &str) -> io::Result<String> {
+    let stdin = io::stdin();
+    let mut line = String::new();
+    let mut read = || stdin.lock().take(LONGEST_TOKEN).read_line(&mut line);
+    if stdin.is_terminal() {
+        let shown = tcgetattr(&stdin)?;
+        let mut hidden = shown.clone();
+        hidden.local_modes.remove(LocalModes::ECHO);
+        write!(io::stderr(), "{question}")?;
+        tcsetattr(&stdin, OptionalActions::Flush, &hidden)?;
+        let read = read();
+        tcsetattr(&stdin, OptionalActions::Flush, &shown)?;
+        writeln!(io::stderr())?;
+        read?;
+    } else {
+        read()?;
+    }
+    Ok(line)
 }
 
 fn row(number: &PhoneNumber, used: &str) -> Value {
