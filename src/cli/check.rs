@@ -1,13 +1,14 @@
 //! `gladhand check`: everything that `run` needs, each with a plain verdict. Nothing is changed and nobody is called.
 
 use std::fmt::Write as _;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use serde_json::Value;
 
 use super::numbers::{masked, route_name};
-use super::{Failure, Outcome};
+use super::{Failure, Outcome, service_user};
 use crate::account::{self, SENT};
 use crate::config::secrets::{self, API_KEY, BadSecret, Found, Surroundings};
 use crate::config::{self, Config, Loaded, roster};
@@ -48,6 +49,7 @@ pub(super) fn run(file: &Path, args: &Args) -> Outcome {
             Err(_) | Ok(_) => Err(Failure::Reported { text: json_text(&findings), code: 64 }),
         };
     };
+    findings.extend(service_user::findings(file, &config));
     if !args.offline {
         let runtime = super::runtime()?;
         let password = mqtt_password.and_then(|found| Password::new(found.secret.expose()));
@@ -247,7 +249,11 @@ pub fn broker(config: &Config, reached: Result<Option<String>, String>) -> Findi
             Some(warning) => (Verdict::Warn, format!("{address}: {warning}")),
             None => (Verdict::Ok, format!("{address}: {}", version.as_deref().unwrap_or("connected"))),
         },
-        Err(why) => (Verdict::Fail, format!("{address}: {why}; telemetry is not read until it can be reached")),
+        Err(why) => {
+            let why = why.strip_prefix(&format!("{address}: ")).unwrap_or(&why);
+            let todo = "nothing is read until mqtt.host and mqtt.port lead to a broker (`systemctl status mosquitto`)";
+            (Verdict::Fail, format!("{address}: {why}; {todo}"))
+        }
     };
     Finding { what: "broker", verdict, detail }
 }
@@ -326,7 +332,8 @@ impl Local {
         let nobody = roster.assignments.iter().filter(|a| !a.trailers.is_empty() && a.driver.is_none() && a.dispatcher.is_none());
         let nobody: Vec<_> = nobody.map(|a| a.tractor.as_str()).collect();
         if !nobody.is_empty() && config.dispatcher.phone.is_none() {
-            let detail = format!("nobody can be called about {}: neither driver nor dispatcher is named", nobody.join(", "));
+            let todo = format!("name one in {}, or set dispatcher.phone", file.display());
+            let detail = format!("nobody can be called about {}; {todo}", nobody.join(", "));
             self.say(WHAT, Verdict::Warn, detail);
         }
     }
@@ -340,7 +347,11 @@ impl Local {
                 self.api_key = Some(found);
             }
             Ok(None) => {
-                let stored = around.credstore.as_deref().map(|store| (store.join(API_KEY), store.join(API_KEY).try_exists()));
+                let stored = around.credstore.as_deref().map(|store| {
+                    let encrypted = store.with_extension("encrypted").join(API_KEY);
+                    let path = if encrypted.exists() { encrypted } else { store.join(API_KEY) };
+                    (path.clone(), path.try_exists())
+                });
                 match stored {
                     Some((path, Ok(true))) => {
                         self.say(WHAT, Verdict::Ok, format!("{}: systemd hands it to the service", path.display()));
@@ -358,7 +369,9 @@ impl Local {
                     None => self.say(WHAT, held(config), "missing: calls are held"),
                 }
             }
-            Err(error) => self.say(WHAT, held(config), format!("{}: calls are held", in_words(&error))),
+            Err(error) => {
+                self.say(WHAT, held(config), format!("{}: calls are held; see elevenlabs.api_key_file", in_words(&error)));
+            }
         }
     }
 
@@ -371,7 +384,7 @@ impl Local {
                 self.place_warning(WHAT, &found);
                 self.mqtt_password = Some(found);
             }
-            Err(error) => self.say(WHAT, Verdict::Fail, in_words(&error)),
+            Err(error) => self.say(WHAT, Verdict::Fail, format!("{}: see mqtt.password_file", in_words(&error))),
         }
     }
 
@@ -383,7 +396,7 @@ impl Local {
                 self.say(WHAT, Verdict::Ok, format!("from {}, for {address}", found.place));
                 self.place_warning(WHAT, &found);
             }
-            Err(error) => self.say(WHAT, Verdict::Fail, in_words(&error)),
+            Err(error) => self.say(WHAT, Verdict::Fail, format!("{}: see api.token_file", in_words(&error))),
         }
     }
 
@@ -423,7 +436,14 @@ impl Local {
         }
         match writable(directory) {
             Ok(()) => self.say(WHAT, Verdict::Ok, directory.display().to_string()),
-            Err(error) => self.say(WHAT, Verdict::Fail, format!("{} cannot be written: {error}", directory.display())),
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+                let detail = format!("{} cannot be looked at by this user ({error}); run this as root", directory.display());
+                self.say(WHAT, Verdict::Warn, detail);
+            }
+            Err(error) => {
+                let detail = format!("{} cannot be written: {error}; see gateway.state_dir", directory.display());
+                self.say(WHAT, Verdict::Fail, detail);
+            }
         }
     }
 }
@@ -441,7 +461,7 @@ fn in_words(error: &BadSecret) -> String {
 }
 
 /// Writes a file beside the store and takes it away again: permissions alone do not tell of a read-only or full disk.
-fn writable(directory: &Path) -> std::io::Result<()> {
+fn writable(directory: &Path) -> io::Result<()> {
     let probe: PathBuf = directory.join(format!(".check-{}", std::process::id()));
     let written = std::fs::write(&probe, [0; 4096]);
     let removed = std::fs::remove_file(&probe);
@@ -501,13 +521,22 @@ mod tests {
     }
 
     #[test]
+    fn a_key_that_systemd_decrypts_for_the_service_is_seen() {
+        let machine = Machine::new(AGENT);
+        std::fs::create_dir(machine.0.path().join("credstore.encrypted")).unwrap();
+        machine.file("credstore.encrypted/elevenlabs-api-key", "Whxqht+dQJax1aZeCGLxmiAAAAABAAAADAAAABAAAAC1OlT6\nAAAA\n");
+        let detail = "credstore.encrypted/elevenlabs-api-key: systemd hands it to the service".to_owned();
+        assert!(machine.check().contains(&("API key", Verdict::Ok, detail)), "{:?}", machine.check());
+    }
+
+    #[test]
     fn a_fresh_gateway_is_told_what_is_missing() {
         let machine = Machine::new("");
         machine.file("roster.toml", "[[assignment]]\ntractor = \"T-1\"\ntrailer = \"R-1\"\n");
         let found = machine.check();
         let bad: Vec<_> = found.iter().filter(|(_, verdict, _)| *verdict != Verdict::Ok).collect();
         let expected = [
-            ("roster", Verdict::Warn, "nobody can be called about T-1: neither driver nor dispatcher is named"),
+            ("roster", Verdict::Warn, "nobody can be called about T-1; name one in roster.toml, or set dispatcher.phone"),
             ("API key", Verdict::Fail, "missing: calls are held; put it into credstore/elevenlabs-api-key (mode 0600)"),
             (
                 "agent",
@@ -553,13 +582,13 @@ mod tests {
         let config = Config::default();
         let findings = [
             broker(&config, Ok(Some("mosquitto version 2.0.21".to_owned()))),
-            broker(&config, Err("connection refused".to_owned())),
+            broker(&config, Err("127.0.0.1:1883: connection refused".to_owned())),
             vendor(&config, Ok(())),
         ];
         assert_eq!(
             table(&findings),
             "ok    broker  127.0.0.1:1883: mosquitto version 2.0.21\n\
-             FAIL  broker  127.0.0.1:1883: connection refused; telemetry is not read until it can be reached\n\
+             FAIL  broker  127.0.0.1:1883: connection refused; nothing is read until mqtt.host and mqtt.port lead to a broker (`systemctl status mosquitto`)\n\
              ok    API     https://api.elevenlabs.io\n"
         );
         let json = json(&findings);

@@ -24,6 +24,7 @@ mod numbers;
 mod replay;
 mod roster;
 mod run;
+mod service_user;
 mod simulate;
 mod status;
 mod table;

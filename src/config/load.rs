@@ -1,5 +1,6 @@
 //! Reading `gladhand.toml`.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use super::document::Document;
@@ -78,7 +79,10 @@ pub(super) fn national_number(document: &Document<'_>, key: &str, country: &str)
 
 pub(super) fn read(file: &Path) -> Result<String, ConfigError> {
     let about_file = |message| ConfigError { file: file.to_owned(), line: None, key: String::new(), message };
-    let bytes = std::fs::read(file).map_err(|error| about_file(format!("cannot be read: {error}")))?;
+    let bytes = std::fs::read(file).map_err(|error| {
+        let todo = if error.kind() == ErrorKind::PermissionDenied { "; `sudo gladhand check` says what to do" } else { "" };
+        about_file(format!("cannot be read: {error}{todo}"))
+    })?;
     String::from_utf8(bytes).map_err(|error| {
         let valid = error.as_bytes().get(..error.utf8_error().valid_up_to()).unwrap_or_default();
         let line = valid.iter().filter(|b| **b == b'\n').count() + 1;
