@@ -240,6 +240,8 @@ struct WireRow {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     fn read(json: &str) -> Result<Conversation, AskError> {
@@ -284,6 +286,19 @@ mod tests {
         for no_conversation in ["{}", "[]", "", "<html>", r#"{"status":7}"#] {
             assert!(matches!(read(no_conversation), Err(AskError::Transient(_))), "{no_conversation}");
         }
+    }
+
+    #[test]
+    fn of_what_was_said_only_so_much_is_kept() {
+        let turn = json!({"role": "user", "message": "word ".repeat(10_000)});
+        let long = json!({
+            "status": "done", "transcript": vec![turn; 1_000], "analysis": {"transcript_summary": "word ".repeat(10_000)},
+        });
+        let read = read(&long.to_string()).unwrap();
+        assert_eq!((read.transcript.len(), read.user_messages), (40, 1_000));
+        let longest = read.transcript.iter().map(|turn| turn.message.chars().count()).max();
+        assert!(longest <= Some(301), "300 and the sign that it was cut: {longest:?}");
+        assert!(read.summary.is_some_and(|summary| summary.chars().count() <= 1_001));
     }
 
     #[test]
