@@ -98,7 +98,7 @@ fn large() {
 }
 
 fn flash() {
-    const CALLS: u64 = 50;
+    const CALLS: u64 = 10;
     const SPELL: Duration = Duration::from_secs(60);
     let start = clock::wall() - Duration::from_secs(3 * 3600);
     let fleet = Fleet::starting(start, 200, Mix { tractor: 10.0, trailer: 10.0, metres: 150_000.0 });
