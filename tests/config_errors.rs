@@ -101,7 +101,7 @@ fn a_broken_configuration_is_told_by_file_line_and_key() {
         ),
         (
             "[elevenlabs]\napi_key = \"sk_secret\"",
-            "4: elevenlabs.api_key: is not a known key; known here: base_url, agent_id, agent_phone_number_id, route, timeout, api_key_file, ca_file",
+            "4: elevenlabs.api_key: is not a known key; known here: base_url, agent_id, agent_phone_number_id, route, timeout, requests_per_second, api_key_file, ca_file",
         ),
         ("[elevenlabs]\nroute = \"sip\"", "4: elevenlabs.route: \"sip\" is not one of \"twilio\", \"sip-trunk\""),
         ("[health]\ninterval = \"0s\"", "4: health.interval: 0s is out of range; write 1s to 1d"),
