@@ -29,13 +29,13 @@ async fn a_bad_key_a_missing_right_and_a_missing_uplink_are_told_apart() {
             "{command:?}: {did:?}"
         );
     }
-    gateway.vendor.up().await;
+    gateway.vendor.up().await.unwrap();
     let did = gateway.run(&["conversations", "show", "conv_nowhere"]).await;
     assert_eq!((did.code, did.err.starts_with("gladhand: the account has no such thing: ")), (1, true), "{did:?}");
     let did = gateway.run(&["conversations", "show", "../agents"]).await;
     assert_eq!((did.code, did.err.contains("not an id")), (1, true), "{did:?}");
 
-    gateway.vendor.take_rights_away();
+    gateway.take_rights_away();
     for command in COMMANDS {
         let did = gateway.run(command).await;
         assert_eq!((did.code, did.err.starts_with("gladhand: the API key lacks a right: ")), (1, true), "{command:?}: {did:?}");

@@ -26,6 +26,7 @@ mod roster;
 mod run;
 mod service_user;
 mod simulate;
+mod standin;
 mod status;
 mod table;
 mod vendor;
@@ -61,6 +62,8 @@ enum Command {
     Replay(replay::Args),
     /// Simulated rigs for any broker
     Simulate(simulate::Args),
+    /// A stand-in for ElevenLabs on this machine
+    Standin(standin::Args),
     /// What health says, for a terminal
     Status(status::Args),
     /// One file for whoever helps from afar: configuration, health, calls and journal, without secrets and numbers
@@ -123,6 +126,7 @@ pub fn main() -> ExitCode {
         Command::Demo => demo::run(),
         Command::Replay(args) => replay::run(&cli.config, args),
         Command::Simulate(args) => simulate::run(&cli.config, args),
+        Command::Standin(args) => standin::run(args),
         Command::Status(args) => status::run(&cli.config, args),
         Command::SupportBundle(args) => bundle::run(&cli.config, args),
         Command::Calls(args) => calls::run(&cli.config, args),

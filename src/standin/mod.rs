@@ -1,8 +1,9 @@
 //! A stand-in for the vendor's API on loopback, for the demo, the tests and integrators.
 //!
-//! It answers `POST /v1/convai/{twilio|sip-trunk}/outbound-call` and `GET /v1/convai/conversations[/{id}]` in the vendor's
-//! shapes, remembers every POST, and plays the scripted life of each conversation. What is to go wrong is queued as
-//! [`Fault`]s, one for each POST. `state` decides and is pure; `server` is HTTP.
+//! It answers every endpoint that the client asks ([`Endpoint`](crate::elevenlabs::Endpoint)) in the vendor's shapes, refuses
+//! what the vendor refuses, remembers requests, agents and documents, and plays the scripted life of each conversation. What is
+//! to go wrong is queued as [`Fault`]s, one for each POST of a call, or scripted as [`EndpointFault`]s for any endpoint. What it
+//! remembers is bounded. Only `server` is HTTP; the rest decides and is pure.
 //!
 //! ```
 //! use gladhand::standin::{Fault, Reply, StandIn};
@@ -21,11 +22,23 @@
 //! # std::io::Result::Ok(())
 //! ```
 
+#![expect(clippy::indexing_slicing, reason = "a JSON value that is read by name is null where there is none")]
+
+mod account;
+mod answer;
+mod batches;
+mod calls;
+mod check;
+mod faults;
+mod form;
+mod list;
 mod server;
 mod state;
 
+pub use calls::{Conversation, Filters, Life};
+pub use faults::{EndpointFault, Fault, Reply};
 pub use server::StandIn;
-pub use state::{Conversation, Fault, Filters, Life, Post, Reply};
+pub use state::{Post, Request};
 
 /// The only API key that the stand-in accepts.
 pub const KEY: &str = "sk_stand_in_0123456789abcdef";

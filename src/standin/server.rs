@@ -8,20 +8,27 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use axum::Router;
+use axum::body::{self, Bytes};
 use axum::extract::connect_info::Connected;
-use axum::extract::{ConnectInfo, Path, Query, State as Shared};
-use axum::http::{HeaderMap, Uri, header};
+use axum::extract::{ConnectInfo, Query, Request as Incoming, State as Shared};
+use axum::http::{HeaderMap, Method, header};
 use axum::response::{Html, IntoResponse, Response};
-use axum::routing::{get, post};
 use axum::serve::{IncomingStream, Listener};
+use http_body::{Frame, SizeHint};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use super::state::{Answer, Body, Conversation, Fault, Filters, Life, Post, State};
-use crate::elevenlabs::Route;
+use super::answer::{Answer, Body};
+use super::calls::{Conversation, Filters, Life};
+use super::faults::{EndpointFault, Fault};
+use super::state::{Post, Request, State};
+use crate::elevenlabs::Endpoint;
 use crate::host::clock;
+
+/// The longest request that is taken, and the longest one with a file.
+const LONGEST: (usize, usize) = (1024 * 1024, 25 * 1024 * 1024);
 
 /// The stand-in, running in the current tokio runtime until it is stopped or dropped.
 #[derive(Debug)]
@@ -56,7 +63,18 @@ impl StandIn {
         format!("http://{}", self.address)
     }
 
-    /// Every POST that arrived, in order, those included that failed.
+    /// Every request that arrived at an endpoint, in order; the newest 10,000.
+    #[must_use]
+    pub fn requests(&self) -> Vec<Request> {
+        self.state().requests.iter().cloned().collect()
+    }
+
+    /// Replaces the faults of all endpoints; `nth` goes on counting from the start.
+    pub fn set_endpoint_faults(&self, faults: Vec<EndpointFault>) {
+        self.state().endpoint_faults = faults;
+    }
+
+    /// Every POST that had somebody telephoned, in order, those included that failed.
     #[must_use]
     pub fn posts(&self) -> Vec<Post> {
         self.state().posts.clone()
@@ -132,10 +150,7 @@ impl Serving {
     fn start(listener: TcpListener, state: Arc<Mutex<State>>) -> Self {
         let (down, watching) = watch::channel(false);
         let app = Router::new()
-            .route("/v1/convai/twilio/outbound-call", post(twilio))
-            .route("/v1/convai/sip-trunk/outbound-call", post(sip_trunk))
-            .route("/v1/convai/conversations", get(list))
-            .route("/v1/convai/conversations/{id}", get(conversation))
+            .fallback(serve)
             .with_state(App { state, down: watching.clone() })
             .into_make_service_with_connect_info::<Cut>();
         let server = axum::serve(Cuttable { listener, down: watching.clone() }, app).with_graceful_shutdown(gone_down(watching));
@@ -162,41 +177,64 @@ struct App {
     down: watch::Receiver<bool>,
 }
 
-impl App {
-    async fn outbound_call(self, route: Route, uri: Uri, headers: HeaderMap, body: String, cut: Cut) -> Response {
-        let shown = headers.iter().filter(|(name, _)| name.as_str() != "xi-api-key");
-        let request = Post {
-            at: clock::wall(),
-            path: uri.path().to_owned(),
-            headers: shown.map(|(n, v)| (n.to_string(), String::from_utf8_lossy(v.as_bytes()).into_owned())).collect(),
-            body,
-            conversation_id: None,
-        };
-        let answer = lock(&self.state).outbound_call(route, request, key(&headers));
-        if !answer.delay.is_zero() {
-            tokio::select! {
-                () = tokio::time::sleep(answer.delay) => {}
-                () = gone_down(self.down) => {}
-            }
+/// Every request comes here.
+async fn serve(Shared(app): Shared<App>, ConnectInfo(cut): ConnectInfo<Cut>, incoming: Incoming) -> Response {
+    let (parts, body) = incoming.into_parts();
+    let path = parts.uri.path().to_owned();
+    let (endpoint, id) = match endpoint(&parts.method, &path) {
+        Ok(found) => found,
+        Err(status) => return write(Answer::json(status, serde_json::json!({"detail": "Not Found"})), &cut),
+    };
+    let longest = if endpoint == Endpoint::KnowledgeCreate { LONGEST.1 } else { LONGEST.0 };
+    let Ok(body) = body::to_bytes(body, longest).await else {
+        // Too long, or broken off: nothing of it is done.
+        return write(Answer::detail(413, "file_too_large", "longer than the stand-in takes"), &cut);
+    };
+    let query = Query::<Vec<(String, String)>>::try_from_uri(&parts.uri).map(|Query(query)| query).unwrap_or_default();
+    let shown = parts.headers.iter().filter(|(name, _)| name.as_str() != "xi-api-key");
+    let request = Request {
+        at: clock::wall(),
+        method: parts.method.to_string(),
+        path: path.clone(),
+        query,
+        headers: shown.map(|(n, v)| (n.to_string(), String::from_utf8_lossy(v.as_bytes()).into_owned())).collect(),
+        body: body.to_vec(),
+    };
+    let answer = lock(&app.state).answer(endpoint, id, request, key(&parts.headers));
+    if !answer.delay.is_zero() {
+        tokio::select! {
+            () = tokio::time::sleep(answer.delay) => {}
+            () = gone_down(app.down) => {}
         }
-        write(answer, &cut)
     }
+    write(answer, &cut)
 }
 
-async fn twilio(app: Shared<App>, cut: ConnectInfo<Cut>, uri: Uri, headers: HeaderMap, body: String) -> Response {
-    app.0.outbound_call(Route::Twilio, uri, headers, body, cut.0).await
-}
-
-async fn sip_trunk(app: Shared<App>, cut: ConnectInfo<Cut>, uri: Uri, headers: HeaderMap, body: String) -> Response {
-    app.0.outbound_call(Route::SipTrunk, uri, headers, body, cut.0).await
-}
-
-async fn list(app: Shared<App>, cut: ConnectInfo<Cut>, headers: HeaderMap, query: Query<Vec<(String, String)>>) -> Response {
-    write(lock(&app.state).list(&query.0, key(&headers), clock::wall()), &cut.0)
-}
-
-async fn conversation(app: Shared<App>, cut: ConnectInfo<Cut>, headers: HeaderMap, id: Path<String>) -> Response {
-    write(lock(&app.state).conversation(&id.0, key(&headers), clock::wall()), &cut.0)
+/// What a method and a path mean, and the id in it; otherwise 404 or 405.
+fn endpoint<'p>(method: &Method, path: &'p str) -> Result<(Endpoint, &'p str), u16> {
+    let steps: Vec<&str> = path.strip_prefix("/v1/convai/").ok_or(404_u16)?.split('/').collect();
+    let ways: &[(Method, Endpoint)] = match steps.as_slice() {
+        ["twilio" | "sip-trunk", "outbound-call"] => &[(Method::POST, Endpoint::OutboundCall)],
+        ["twilio", "register-call"] => &[(Method::POST, Endpoint::RegisterCall)],
+        ["conversation", "get-signed-url" | "get_signed_url"] => &[(Method::GET, Endpoint::SignedUrl)],
+        ["conversations"] => &[(Method::GET, Endpoint::ConversationsList)],
+        ["conversations", _] => &[(Method::GET, Endpoint::ConversationGet), (Method::DELETE, Endpoint::ConversationDelete)],
+        ["conversations", _, "audio"] => &[(Method::GET, Endpoint::ConversationAudio)],
+        ["agents"] => &[(Method::GET, Endpoint::AgentsList)],
+        ["agents", "create"] => &[(Method::POST, Endpoint::AgentCreate)],
+        ["agents", _] => {
+            &[(Method::GET, Endpoint::AgentGet), (Method::PATCH, Endpoint::AgentUpdate), (Method::DELETE, Endpoint::AgentDelete)]
+        }
+        ["knowledge-base"] => &[(Method::GET, Endpoint::KnowledgeList)],
+        ["knowledge-base", "text" | "url" | "file"] => &[(Method::POST, Endpoint::KnowledgeCreate)],
+        ["knowledge-base", _] => &[(Method::GET, Endpoint::KnowledgeGet), (Method::DELETE, Endpoint::KnowledgeDelete)],
+        ["phone-numbers"] => &[(Method::GET, Endpoint::PhoneNumbersList), (Method::POST, Endpoint::PhoneNumberCreate)],
+        ["batch-calling", "submit"] => &[(Method::POST, Endpoint::BatchSubmit)],
+        ["batch-calling", _] => &[(Method::GET, Endpoint::BatchGet)],
+        _ => return Err(404),
+    };
+    let found = ways.iter().find(|(allowed, _)| allowed == method);
+    found.map(|(_, endpoint)| (*endpoint, steps.get(1).copied().unwrap_or_default())).ok_or(405)
 }
 
 fn write(answer: Answer, cut: &Cut) -> Response {
@@ -204,6 +242,11 @@ fn write(answer: Answer, cut: &Cut) -> Response {
     let retry_after = answer.retry_after.map(|text| [(header::RETRY_AFTER, text)]);
     match answer.body {
         Body::Json(value) => (status, retry_after, axum::Json(value)).into_response(),
+        Body::Audio(length) => {
+            (status, retry_after, [(header::CONTENT_TYPE, "audio/mpeg")], body::Body::new(Silence(length))).into_response()
+        }
+        Body::Xml(text) => (status, retry_after, [(header::CONTENT_TYPE, "application/xml")], text).into_response(),
+        Body::Text(text) => (status, retry_after, [(header::CONTENT_TYPE, "application/json")], text).into_response(),
         Body::Html => {
             (status, Html("<!DOCTYPE html><title>Welcome</title><p>Please accept the terms of this network.")).into_response()
         }
@@ -211,6 +254,29 @@ fn write(answer: Answer, cut: &Cut) -> Response {
             cut.0.store(true, Ordering::Relaxed);
             status.into_response()
         }
+    }
+}
+
+/// A recording with nothing on it, made as it is read.
+struct Silence(u64);
+
+impl http_body::Body for Silence {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        static CHUNK: [u8; 64 * 1024] = [0; 64 * 1024];
+        if self.0 == 0 {
+            return Poll::Ready(None);
+        }
+        let length = self.0.min(CHUNK.len() as u64);
+        self.0 -= length;
+        let chunk = Bytes::from_static(&CHUNK).split_to(usize::try_from(length).unwrap_or_default());
+        Poll::Ready(Some(Ok(Frame::data(chunk))))
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.0)
     }
 }
 

@@ -1,16 +1,48 @@
 //! What the stand-in knows and answers. No I/O and no clock: requests come with their time.
 
-use core::time::Duration;
 use std::collections::{BTreeMap, VecDeque};
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::KEY;
-use crate::core::calls::dialing::CallResult;
+use super::account::Account;
+use super::answer::{Answer, Body};
+use super::calls::{Conversation, Filters, Life};
+use super::check::{Check, Flaw, json_body, new_document, validated};
+use super::faults::{EndpointFault, Fault, Reply};
 use crate::core::time::UnixMillis;
-use crate::elevenlabs::Route;
+use crate::elevenlabs::{Endpoint, Route};
 
-/// A POST as it arrived.
+/// The most requests that are remembered; of more, the newest.
+const REQUESTS: usize = 10_000;
+
+/// The most calls that are remembered.
+const CALLS: usize = 100_000;
+
+/// The most of a request's body that is remembered.
+const BODY: usize = 256 * 1024;
+
+/// The most of all requests' bodies together.
+const BODIES: usize = 32 * 1024 * 1024;
+
+/// A request as it arrived.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Request {
+    /// When.
+    pub at: UnixMillis,
+    /// `GET` and so on.
+    pub method: String,
+    /// The path.
+    pub path: String,
+    /// The query's names and values, decoded, in order.
+    pub query: Vec<(String, String)>,
+    /// Header names in lower case, without the API key.
+    pub headers: BTreeMap<String, String>,
+    /// The body as sent, as far as it is remembered.
+    pub body: Vec<u8>,
+}
+
+/// A POST to `outbound-call` as it arrived.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Post {
     /// When.
@@ -25,172 +57,137 @@ pub struct Post {
     pub conversation_id: Option<String>,
 }
 
-/// A call that was made.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Conversation {
-    /// `conv_standin_0001` and so on.
-    pub id: String,
-    /// The telephone provider's id.
-    pub provider_call_sid: String,
-    /// Over which route.
-    pub route: Route,
-    /// When the call began.
-    pub started: UnixMillis,
-    /// How it goes.
-    pub life: Life,
-    /// The request that made it.
-    pub request: Value,
-}
-
-/// How a call goes: it rings, somebody talks or nobody does, and it ends.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Life {
-    /// `initiated` for this long.
-    pub ringing: Duration,
-    /// Then `in-progress` for this long when answered; then final.
-    pub talking: Duration,
-    /// What the telephone provider reports at the end.
-    pub result: CallResult,
-    /// What is said, the agent first, then in turns.
-    pub said: Vec<String>,
-    /// How long the conversation stays out of the list.
-    pub listed_after: Duration,
-}
-
-impl Default for Life {
-    /// Answered after 0.2 s, and over 0.3 s later.
-    fn default() -> Self {
-        Self {
-            ringing: Duration::from_millis(200),
-            talking: Duration::from_millis(300),
-            result: CallResult::Answered,
-            said: vec!["Are you with your trailer right now?".to_owned(), "No, I will go back for it.".to_owned()],
-            listed_after: Duration::ZERO,
-        }
-    }
-}
-
-impl Life {
-    /// A call that nobody takes.
-    #[must_use]
-    pub fn unanswered(result: CallResult) -> Self {
-        Self { talking: Duration::ZERO, result, said: Vec::new(), ..Self::default() }
-    }
-}
-
-/// What conversations can be listed by, beside agent and time.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Filters {
-    /// Dynamic variables and `user_id`.
-    #[default]
-    All,
-    /// `user_id`; a dynamic variable is refused, as by older versions of the API.
-    WithoutVariables,
-    /// Both are refused.
-    None,
-    /// Both are taken for nothing: the list is that of all calls.
-    Ignored,
-}
-
-/// What happens to one POST instead of the usual.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Fault {
-    /// What is answered.
-    pub reply: Reply,
-    /// Whether the telephone rings all the same.
-    pub dialled: bool,
-    /// How long the answer takes.
-    pub delay: Duration,
-}
-
-/// What a POST gets back.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Reply {
-    /// What it deserves.
-    Usual,
-    /// This status, with `detail.code` and the header `retry-after` when given.
-    Status {
-        /// 400 to 599.
-        status: u16,
-        /// `detail.code`.
-        code: String,
-        /// The header as it stands.
-        retry_after: Option<String>,
-    },
-    /// 200 with `success: true` and no ids.
-    NullIds,
-    /// 200 with `success: false` and this message: the telephone provider refused.
-    Refused(String),
-    /// 200 with a page of HTML.
-    Html,
-    /// None: the connection is closed.
-    Drop,
-}
-
-impl Fault {
-    /// This answer at once, and no telephone rings; for [`Reply::Usual`] and [`Reply::NullIds`] it does.
-    #[must_use]
-    pub fn new(reply: Reply) -> Self {
-        let dialled = matches!(reply, Reply::Usual | Reply::NullIds);
-        Self { reply, dialled, delay: Duration::ZERO }
-    }
-
-    /// A refusal with this status.
-    #[must_use]
-    pub fn status(status: u16, code: &str) -> Self {
-        Self::new(Reply::Status { status, code: code.to_owned(), retry_after: None })
-    }
-
-    /// The same, but the telephone rings.
-    #[must_use]
-    pub fn dialled(self) -> Self {
-        Self { dialled: true, ..self }
-    }
-
-    /// The same, but only after a while.
-    #[must_use]
-    pub fn after(self, delay: Duration) -> Self {
-        Self { delay, ..self }
-    }
-}
-
-/// What is to be written back.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct Answer {
-    pub status: u16,
-    pub retry_after: Option<String>,
-    pub body: Body,
-    pub delay: Duration,
-}
-
-#[derive(Clone, Debug, PartialEq)]
-pub(super) enum Body {
-    Json(Value),
-    Html,
-    Drop,
-}
-
 /// See the module.
 #[derive(Debug, Default)]
 pub(super) struct State {
+    pub requests: VecDeque<Request>,
+    /// Bytes of their bodies.
+    bodies: usize,
     pub posts: Vec<Post>,
     pub conversations: Vec<Conversation>,
     pub faults: VecDeque<Fault>,
+    pub endpoint_faults: Vec<EndpointFault>,
     pub lives: VecDeque<Life>,
     pub life: Life,
     pub filters: Filters,
+    asked: BTreeMap<Endpoint, u64>,
+    dialled: usize,
+    account: Account,
+    pub(super) batches: BTreeMap<String, Value>,
+    pub(super) batches_made: usize,
 }
 
 impl State {
+    /// Any request, and with the faults that wait for its endpoint.
+    pub fn answer(&mut self, endpoint: Endpoint, id: &str, request: Request, key: Option<&str>) -> Answer {
+        let asked = self.asked.entry(endpoint).or_default();
+        *asked += 1;
+        let nth = *asked;
+        let fault = self.endpoint_faults.iter().find(|fault| fault.hits(endpoint, nth)).cloned();
+        self.remember(&request);
+        match fault {
+            Some(fault) if !fault.takes_effect() => fault.applied(None),
+            Some(fault) => fault.applied(Some(self.usual(endpoint, id, request, key))),
+            None => self.usual(endpoint, id, request, key),
+        }
+    }
+
+    fn remember(&mut self, request: &Request) {
+        let body = request.body.get(..BODY).unwrap_or(&request.body).to_vec();
+        self.bodies += body.len();
+        self.requests.push_back(Request { body, ..request.clone() });
+        while self.requests.len() > REQUESTS || self.bodies > BODIES {
+            let Some(oldest) = self.requests.pop_front() else { break };
+            self.bodies -= oldest.body.len();
+        }
+    }
+
+    fn usual(&mut self, endpoint: Endpoint, id: &str, request: Request, key: Option<&str>) -> Answer {
+        let Request { at: now, path, query, headers, body, .. } = request;
+        if endpoint == Endpoint::OutboundCall {
+            let route = if path.contains("/sip-trunk/") { Route::SipTrunk } else { Route::Twilio };
+            let body = String::from_utf8_lossy(&body).into_owned();
+            return self.outbound_call(route, Post { at: now, path, headers, body, conversation_id: None }, key);
+        }
+        if let Err(refusal) = authorised(key) {
+            return refusal;
+        }
+        let flag = |name: &str| query.iter().any(|(n, value)| n == name && value == "true");
+        let json = || json_body(&headers, &body);
+        match endpoint {
+            Endpoint::OutboundCall => Answer::json(500, Value::Null),
+            Endpoint::RegisterCall => json().and_then(|body| self.register_call(&body)).unwrap_or_else(|refusal| refusal),
+            Endpoint::SignedUrl => match query.iter().find(|(name, _)| name == "agent_id") {
+                None => Answer::invalid("query", &[Flaw::new("agent_id", Flaw::MISSING, Value::Null)]),
+                Some((_, agent)) => {
+                    let url = format!(
+                        "wss://api.elevenlabs.io/v1/convai/conversation?agent_id={agent}&conversation_signature=stand-in"
+                    );
+                    Answer::json(200, json!({ "signed_url": url }))
+                }
+            },
+            Endpoint::ConversationsList => self.list(&query, key, now),
+            Endpoint::ConversationGet => self.conversation(id, key, now),
+            Endpoint::ConversationDelete => match self.conversations.iter().position(|c| c.id == id) {
+                Some(at) => {
+                    self.conversations.remove(at);
+                    Answer::json(200, json!({}))
+                }
+                None => Answer::detail(404, "document_not_found", "no such conversation"),
+            },
+            Endpoint::ConversationAudio => match self.conversations.iter().find(|c| c.id == id) {
+                Some(call) if call.has_audio(now) => {
+                    Answer { body: Body::Audio(call.life.recording), ..Answer::json(200, Value::Null) }
+                }
+                Some(_) => Answer::detail(404, "missing_audio", "this conversation has no recording"),
+                None => Answer::detail(404, "document_not_found", "no such conversation"),
+            },
+            Endpoint::AgentsList => self.account.agents(&query),
+            Endpoint::AgentCreate => json().map_or_else(|refusal| refusal, |body| self.account.create_agent(&body, now)),
+            Endpoint::AgentGet => self.account.agent(id),
+            Endpoint::AgentUpdate => json().map_or_else(|refusal| refusal, |body| self.account.update_agent(id, &body, now)),
+            Endpoint::AgentDelete => self.account.delete_agent(id),
+            Endpoint::KnowledgeList => self.account.documents(&query),
+            Endpoint::KnowledgeCreate => match new_document(&path, &headers, &body) {
+                Ok(document) => self.account.create_document(document, now),
+                Err(refusal) => refusal,
+            },
+            Endpoint::KnowledgeGet => self.account.document(id),
+            Endpoint::KnowledgeDelete => self.account.delete_document(id, flag("force")),
+            Endpoint::PhoneNumbersList => self.account.numbers(),
+            Endpoint::PhoneNumberCreate => json().map_or_else(|refusal| refusal, |body| self.account.create_number(&body)),
+            Endpoint::BatchSubmit => json().and_then(|body| self.submit_batch(body, now)).unwrap_or_else(|refusal| refusal),
+            Endpoint::BatchGet => self.batch(id, now),
+        }
+    }
+
+    fn register_call(&self, body: &Value) -> Result<Answer, Answer> {
+        let mut check = Check::body(body);
+        check.required(&["agent_id", "from_number", "to_number"]);
+        for name in ["/agent_id", "/from_number", "/to_number"] {
+            check.kind(name, Flaw::TEXT);
+        }
+        check.done()?;
+        self.account.may_speak(body)?;
+        let twiml = "<?xml version=\"1.0\" encoding=\"UTF-8\"?><Response><Connect><Stream url=\"wss://api.elevenlabs.io/v1/convai/conversation\"/></Connect></Response>";
+        Ok(Answer { body: Body::Xml(twiml.to_owned()), ..Answer::json(200, Value::Null) })
+    }
+
     /// One POST to `outbound-call`.
     pub fn outbound_call(&mut self, route: Route, mut post: Post, key: Option<&str>) -> Answer {
         let fault = self.faults.pop_front().unwrap_or_else(|| Fault::new(Reply::Usual));
-        let checked = authorised(key).and_then(|()| validated(&post));
+        let checked = authorised(key).and_then(|()| validated(&post)).and_then(|request| {
+            self.account.may_call(route, &request)?;
+            Ok(request)
+        });
         let made = match &checked {
             Ok(request) if fault.dialled => Some(self.dial(route, post.at, request.clone())),
             Ok(_) | Err(_) => None,
         };
         post.conversation_id = made.as_ref().map(|c| c.id.clone());
+        if self.posts.len() == CALLS {
+            self.posts.remove(0);
+        }
         self.posts.push(post);
         let sid_name = match route {
             Route::Twilio => "callSid",
@@ -226,13 +223,20 @@ impl State {
     pub fn conversation(&self, id: &str, key: Option<&str>, now: UnixMillis) -> Answer {
         match (authorised(key), self.conversations.iter().find(|c| c.id == id)) {
             (Err(refusal), _) => refusal,
-            (Ok(()), Some(conversation)) => Answer::json(200, conversation.whole(now)),
+            (Ok(()), Some(conversation)) => {
+                let agent = conversation.request["agent_id"].as_str().and_then(|id| self.account.agents.get(id));
+                Answer::json(200, conversation.whole(agent, now))
+            }
             (Ok(()), None) => Answer::detail(404, "document_not_found", "no such conversation"),
         }
     }
 
-    fn dial(&mut self, route: Route, at: UnixMillis, request: Value) -> Conversation {
-        let number = self.conversations.len() + 1;
+    pub(super) fn dial(&mut self, route: Route, at: UnixMillis, request: Value) -> Conversation {
+        self.dialled += 1;
+        let number = self.dialled;
+        if self.conversations.len() == CALLS {
+            self.conversations.remove(0);
+        }
         let conversation = Conversation {
             id: format!("conv_standin_{number:04}"),
             provider_call_sid: format!("CA{number:032x}"),
@@ -244,189 +248,7 @@ impl State {
         self.conversations.push(conversation.clone());
         conversation
     }
-
-    fn filtered(&self, query: &[(String, String)], now: UnixMillis) -> Result<Value, Answer> {
-        let mut found: Vec<&Conversation> =
-            self.conversations.iter().rev().filter(|c| now.since(c.started) >= c.life.listed_after).collect();
-        let (mut size, mut start) = (30, 0);
-        for (name, value) in query {
-            let refuse = |why: &str| Answer::invalid("query", &[(name, why, json!(value))]);
-            let number = || value.parse::<i64>().map_err(|_| refuse("Input should be a valid integer"));
-            match name.as_str() {
-                "agent_id" => found.retain(|c| c.request.pointer("/agent_id").and_then(Value::as_str) == Some(value)),
-                "user_id" | "dynamic_variable_params" if self.filters == Filters::Ignored => {}
-                "user_id" | "dynamic_variable_params" if self.filters == Filters::None => {
-                    return Err(refuse("Extra inputs are not permitted"));
-                }
-                "user_id" => found.retain(|c| c.user_id() == Some(value)),
-                "call_start_after_unix" => {
-                    let after = number()?;
-                    found.retain(|c| c.started_secs() >= after);
-                }
-                "call_start_before_unix" => {
-                    let before = number()?;
-                    found.retain(|c| c.started_secs() <= before);
-                }
-                "dynamic_variable_params" if self.filters == Filters::WithoutVariables => {
-                    return Err(refuse("Extra inputs are not permitted"));
-                }
-                "dynamic_variable_params" => {
-                    let mut parts = value.splitn(3, ':');
-                    let (Some(variable), Some("eq"), Some(wanted)) = (parts.next(), parts.next(), parts.next()) else {
-                        return Err(refuse("the stand-in knows name:eq:value only"));
-                    };
-                    found.retain(|c| c.variable(variable) == Some(wanted));
-                }
-                "page_size" => {
-                    let range = "Input should be from 1 to 100";
-                    size = usize::try_from(number()?).ok().filter(|n| (1..=100).contains(n)).ok_or_else(|| refuse(range))?;
-                }
-                "cursor" => start = usize::try_from(number()?).map_err(|_| refuse("not a cursor"))?,
-                _ => {}
-            }
-        }
-        let rows: Vec<Value> = found.iter().skip(start).take(size).map(|c| c.row(now)).collect();
-        let end = start.saturating_add(rows.len());
-        let has_more = end < found.len();
-        Ok(json!({"conversations": rows, "has_more": has_more, "next_cursor": has_more.then(|| end.to_string())}))
-    }
 }
-
-impl Conversation {
-    /// `user_id` of the request.
-    #[must_use]
-    pub fn user_id(&self) -> Option<&str> {
-        self.request.pointer("/conversation_initiation_client_data/user_id")?.as_str()
-    }
-
-    /// A dynamic variable of the request.
-    #[must_use]
-    pub fn variable(&self, name: &str) -> Option<&str> {
-        self.request.pointer("/conversation_initiation_client_data/dynamic_variables")?.get(name)?.as_str()
-    }
-
-    fn started_secs(&self) -> i64 {
-        self.started.0.div_euclid(1_000)
-    }
-
-    fn status(&self, now: UnixMillis) -> &'static str {
-        let age = now.since(self.started);
-        if age < self.life.ringing {
-            "initiated"
-        } else if age < self.life.ringing + self.life.talking {
-            "in-progress"
-        } else if self.life.result == CallResult::Failed {
-            "failed"
-        } else {
-            "done"
-        }
-    }
-
-    /// Seconds talked so far. A call that was answered lasts at least as long as it has turns of 5 s, however fast it is played.
-    fn seconds(&self, now: UnixMillis) -> u64 {
-        match self.status(now) {
-            "done" => self.life.talking.as_secs().max(self.life.said.len() as u64 * 5),
-            _ => 0,
-        }
-    }
-
-    fn said_by(&self, role: &str) -> usize {
-        self.transcript().filter(|(r, _)| *r == role).count()
-    }
-
-    fn transcript(&self) -> impl Iterator<Item = (&'static str, &String)> {
-        ["agent", "user"].into_iter().cycle().zip(&self.life.said)
-    }
-
-    fn is_final(&self, now: UnixMillis) -> bool {
-        matches!(self.status(now), "done" | "failed")
-    }
-
-    fn successful(&self, now: UnixMillis) -> &'static str {
-        match (self.is_final(now), self.life.result) {
-            (false, _) => "unknown",
-            (true, CallResult::Answered) => "success",
-            (true, CallResult::Voicemail | CallResult::Busy | CallResult::NoAnswer | CallResult::Failed) => "failure",
-        }
-    }
-
-    fn summary(&self, now: UnixMillis) -> Option<String> {
-        (self.is_final(now) && !self.life.said.is_empty()).then(|| self.life.said.join(" / "))
-    }
-
-    fn row(&self, now: UnixMillis) -> Value {
-        json!({
-            "agent_id": self.request.get("agent_id"), "conversation_id": self.id, "status": self.status(now),
-            "start_time_unix_secs": self.started_secs(), "call_duration_secs": self.seconds(now),
-            "message_count": if self.is_final(now) { self.life.said.len() } else { 0 },
-            "call_successful": self.successful(now), "transcript_summary": self.summary(now), "direction": "outbound",
-        })
-    }
-
-    fn whole(&self, now: UnixMillis) -> Value {
-        let last = self.is_final(now);
-        let (kind, stream) = match self.route {
-            Route::Twilio => ("twilio", Some("MZ00000000000000000000000000000000")),
-            Route::SipTrunk => ("sip_trunking", None),
-        };
-        let turn = |(at, (role, message)): (usize, (&str, &String))| json!({"role": role, "message": message, "time_in_call_secs": at * 5});
-        let transcript: Vec<Value> = if last { self.transcript().enumerate().map(turn).collect() } else { Vec::new() };
-        let mut call = Map::from_iter([
-            ("type".to_owned(), json!(kind)),
-            ("direction".to_owned(), json!("outbound")),
-            ("phone_number_id".to_owned(), json!(self.request.get("agent_phone_number_id"))),
-            ("agent_number".to_owned(), json!("+12125550100")),
-            ("external_number".to_owned(), json!(self.request.get("to_number"))),
-            ("call_result".to_owned(), json!(last.then_some(self.life.result))),
-            ("call_sid".to_owned(), json!(self.provider_call_sid)),
-        ]);
-        if let Some(stream) = stream {
-            call.insert("stream_sid".to_owned(), json!(stream));
-        }
-        let reason = match self.life.result {
-            CallResult::Answered => "Call ended by remote party",
-            CallResult::Voicemail | CallResult::Busy | CallResult::NoAnswer | CallResult::Failed => "",
-        };
-        json!({
-            "agent_id": self.request.get("agent_id"), "conversation_id": self.id, "status": self.status(now),
-            "user_id": self.user_id(), "has_audio": false, "has_user_audio": false, "has_response_audio": false,
-            "has_auxiliary_audio": false, "transcript": transcript,
-            "user_message_count": if last { self.said_by("user") } else { 0 },
-            "agent_message_count": if last { self.said_by("agent") } else { 0 },
-            "metadata": {
-                "start_time_unix_secs": self.started_secs(), "call_duration_secs": self.seconds(now),
-                "termination_reason": if last { reason } else { "" }, "phone_call": call,
-                "conversation_initiation_source": match self.route { Route::Twilio => "twilio", Route::SipTrunk => "sip_trunk" },
-            },
-            "analysis": self.summary(now).map(|text| json!({"call_successful": self.successful(now), "transcript_summary": text})),
-            "conversation_initiation_client_data": self.request.get("conversation_initiation_client_data"),
-        })
-    }
-}
-
-impl Answer {
-    fn json(status: u16, body: Value) -> Self {
-        Self { status, retry_after: None, body: Body::Json(body), delay: Duration::ZERO }
-    }
-
-    /// The vendor's object form.
-    fn detail(status: u16, code: &str, message: &str) -> Self {
-        let detail =
-            json!({"type": "error", "code": code, "message": message, "status": code, "request_id": "standin", "param": null});
-        Self::json(status, json!({"detail": detail}))
-    }
-
-    /// FastAPI's list form: where, what, and the input as it came.
-    fn invalid(place: &str, faults: &[(&str, &str, Value)]) -> Self {
-        let item = |(path, why, input): &(&str, &str, Value)| {
-            let loc: Vec<&str> = [place].into_iter().chain(path.split('.').filter(|step| !step.is_empty())).collect();
-            json!({"type": if *why == MISSING { "missing" } else { "value_error" }, "loc": loc, "msg": why, "input": input})
-        };
-        Self::json(422, json!({"detail": faults.iter().map(item).collect::<Vec<_>>()}))
-    }
-}
-
-const MISSING: &str = "Field required";
 
 fn authorised(key: Option<&str>) -> Result<(), Answer> {
     match key {
@@ -436,53 +258,10 @@ fn authorised(key: Option<&str>) -> Result<(), Answer> {
     }
 }
 
-/// The request, or the refusal that the vendor's schema asks for. An agent wants its variables inside
-/// `conversation_initiation_client_data`, and a number is dialled as it stands, so these two are checked as well.
-fn validated(post: &Post) -> Result<Value, Answer> {
-    if !post.headers.get("content-type").is_some_and(|t| t.starts_with("application/json")) {
-        return Err(Answer::invalid("body", &[("", "Input should be a valid dictionary", json!(post.body))]));
-    }
-    let Ok(request) = serde_json::from_str::<Value>(&post.body) else {
-        return Err(Answer::invalid("body", &[("", "JSON decode error", json!(post.body))]));
-    };
-    let mut faults = Vec::new();
-    for name in ["agent_id", "agent_phone_number_id", "to_number"] {
-        match request.get(name) {
-            None => faults.push((name.to_owned(), MISSING, request.clone())),
-            Some(Value::String(text)) if name == "to_number" && !is_e164(text) => {
-                faults.push((name.to_owned(), "Value error, not an E.164 number", json!(text)));
-            }
-            Some(Value::String(_)) => {}
-            Some(other) => faults.push((name.to_owned(), "Input should be a valid string", other.clone())),
-        }
-    }
-    if let Some(stray) = request.get("dynamic_variables") {
-        faults.push(("dynamic_variables".to_owned(), "Extra inputs are not permitted", stray.clone()));
-    }
-    let data = "conversation_initiation_client_data";
-    match request.pointer(&format!("/{data}/dynamic_variables")) {
-        None | Some(Value::Null) => {}
-        Some(Value::Object(variables)) => {
-            for (name, value) in variables.iter().filter(|(_, value)| value.is_object() || value.is_array()) {
-                let path = format!("{data}.dynamic_variables.{name}");
-                faults.push((path, "Input should be a string, number, integer, boolean or null", value.clone()));
-            }
-        }
-        Some(other) => faults.push((format!("{data}.dynamic_variables"), "Input should be a valid dictionary", other.clone())),
-    }
-    if faults.is_empty() {
-        return Ok(request);
-    }
-    let faults: Vec<(&str, &str, Value)> = faults.iter().map(|(path, why, input)| (path.as_str(), *why, input.clone())).collect();
-    Err(Answer::invalid("body", &faults))
-}
-
-fn is_e164(text: &str) -> bool {
-    text.strip_prefix('+').is_some_and(|digits| (8..=15).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit()))
-}
-
 #[cfg(test)]
 mod tests {
+    use core::time::Duration;
+
     use super::*;
 
     const T0: UnixMillis = UnixMillis(1_763_569_135_000);
@@ -505,7 +284,7 @@ mod tests {
     fn body(answer: &Answer) -> &Value {
         match &answer.body {
             Body::Json(value) => value,
-            Body::Html | Body::Drop => panic!("not JSON: {answer:?}"),
+            Body::Audio(_) | Body::Xml(_) | Body::Text(_) | Body::Html | Body::Drop => panic!("not JSON: {answer:?}"),
         }
     }
 

@@ -2,26 +2,23 @@
 #![allow(dead_code, reason = "each test file uses its part")]
 #![allow(clippy::unwrap_used, reason = "a test that cannot be set up fails")]
 
-mod vendor;
-
 use std::fs;
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Duration;
 
-use gladhand::elevenlabs::{Agent, AgentDraft, AgentsQuery, ApiKey, Client, Document, DocumentsQuery, Settings};
-use gladhand::standin;
+use gladhand::elevenlabs::{Agent, AgentDraft, AgentsQuery, ApiKey, Client, Document, DocumentsQuery, Endpoint, Settings};
+use gladhand::standin::{self, EndpointFault, StandIn};
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::io::AsyncWriteExt as _;
-use vendor::Vendor;
 
 /// Of the account's number, which is the first that it gets.
 pub const NUMBER: &str = "+12125550123";
 
 /// See the module.
 pub struct Gateway {
-    pub vendor: Vendor,
+    pub vendor: StandIn,
     directory: TempDir,
 }
 
@@ -36,7 +33,8 @@ pub struct Did {
 impl Gateway {
     /// With an account in which there is nothing.
     pub async fn with_empty_account() -> Self {
-        let gateway = Self { vendor: Vendor::start().await, directory: TempDir::new().unwrap() };
+        let vendor = StandIn::start("127.0.0.1:0".parse().unwrap()).await.unwrap();
+        let gateway = Self { vendor, directory: TempDir::new().unwrap() };
         gateway.configure("");
         fs::copy(concat!(env!("CARGO_MANIFEST_DIR"), "/config/agent.toml"), gateway.path("agent.toml")).unwrap();
         gateway
@@ -121,6 +119,15 @@ impl Gateway {
             ..Settings::default()
         };
         Client::new(&settings, ApiKey::new(standin::KEY).unwrap()).unwrap()
+    }
+
+    /// The key may do nothing from now on.
+    pub fn take_rights_away(&self) {
+        let fault = |endpoint: &Endpoint| {
+            format!("[[fault]]\nendpoint = \"{}\"\nstatus = 401\ncode = \"missing_permissions\"\n", endpoint.name())
+        };
+        let faults: String = Endpoint::ALL.iter().map(fault).collect();
+        self.vendor.set_endpoint_faults(EndpointFault::read(&faults).unwrap());
     }
 
     /// All of its agents.
