@@ -14,7 +14,7 @@ apt = @$(1) >/dev/null 2>&1 || { echo "installing $(2)"; $(SUDO) apt-get update 
 ARCHITECTURES := amd64 arm64 armhf
 PACKAGES      := $(addprefix deb-,$(ARCHITECTURES))
 
-.PHONY: help demo test lint deny docs ci nightly powercut bench deps sdk clean lintian reproducible $(PACKAGES) \
+.PHONY: help demo test lint deny docs ci nightly powercut bench deps sdk prism clean lintian reproducible $(PACKAGES) \
 	boot-test boot-arm64 test-arm64 test-armhf
 
 help: ## what there is
@@ -108,6 +108,17 @@ $(SDK)/ready:
 		$(SUDO) apt-get update -qq && $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq python3-venv >/dev/null; }
 	python3 -m venv $(SDK)
 	$(SDK)/bin/pip install --quiet --disable-pip-version-check 'elevenlabs>=2.78,<3' 'prometheus-client>=0.20,<1'
+	@touch $@
+
+# A server made of the vendor's schema, which refuses what the schema does not have. Needs Node.js.
+PRISM := $(TARGET)/prism
+
+prism: $(PRISM)/ready ## our client against a server made of the vendor's schema (needs npm)
+	$(CARGO) test --locked --test vendor_prism -- --nocapture
+
+$(PRISM)/ready:
+	@mkdir -p $(PRISM)
+	npm install --silent --no-audit --no-fund --prefix $(PRISM) @stoplight/prism-cli@5.16.0
 	@touch $@
 
 clean: ## forget everything that was built

@@ -3,7 +3,7 @@
 use core::fmt;
 
 use reqwest::Method;
-use reqwest::header::CONTENT_TYPE;
+use reqwest::header::{ACCEPT, CONTENT_TYPE};
 use serde::Serialize;
 
 use super::client::Client;
@@ -57,6 +57,7 @@ impl Client {
         let body = serde_json::to_vec(call).map_err(|why| Error::new(ENDPOINT, ErrorKind::Invalid, why.to_string()))?;
         let url = self.http.url("/v1/convai/twilio/register-call");
         let request = self.http.request(Method::POST, url).header(CONTENT_TYPE, "application/json").body(body);
+        let request = request.header(ACCEPT, "application/xml, */*;q=0.1");
         let answer = self.http.send(ENDPOINT, request).await?;
         match String::from_utf8(answer) {
             Ok(twiml) if twiml.contains("<Response") => Ok(twiml),
