@@ -2,9 +2,9 @@
 //! stand-in's conversations into its own types.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot be set up fails")]
 
+mod sdk;
 mod vendor;
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use gladhand::core::calls::dialing::{CallResult, ConversationStatus, Verdict};
@@ -62,7 +62,7 @@ async fn sdk(settings: &Settings) -> Value {
             "call_sid": order.call_sid, "dispatcher_name": order.dispatcher_name, "driver_id": order.driver_id,
         },
     });
-    let output = tokio::process::Command::new(python())
+    let output = tokio::process::Command::new(sdk::python())
         .args([concat!(env!("CARGO_MANIFEST_DIR"), "/tests/vendor_sdk.py"), &input.to_string()])
         .output()
         .await
@@ -70,14 +70,4 @@ async fn sdk(settings: &Settings) -> Value {
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "the SDK failed:\n{errors}");
     serde_json::from_slice(&output.stdout).unwrap()
-}
-
-/// `GLADHAND_SDK_PYTHON`, else `venv` in the target directory that this test was built into.
-fn python() -> PathBuf {
-    if let Some(python) = std::env::var_os("GLADHAND_SDK_PYTHON") {
-        return python.into();
-    }
-    let test = std::env::current_exe().unwrap();
-    let found = test.ancestors().map(|directory| directory.join("venv/bin/python")).find(|python| python.exists());
-    found.expect("the vendor's SDK is not installed: `make test` sets it up in the target directory, or name a Python that has elevenlabs>=2.78 in GLADHAND_SDK_PYTHON")
 }
