@@ -363,15 +363,16 @@ mod tests {
 
     /// Feeds one report per `every` seconds of event time, with the lag each is given, and returns the clock bound that results.
     fn bound(every: i64, lags: impl IntoIterator<Item = i64>) -> u16 {
-        let (mut intake, mut history) = (Intake::default(), History::default());
+        let (mut intake, mut history, mut bound) = (Intake::default(), History::default(), 0);
         for (nth, lag) in lags.into_iter().enumerate() {
             let at = UnixMillis(1_763_569_135_000 + nth as i64 * every * 1000);
             let place = Position { lat: 50.0 + nth as f64 * 1e-4, lon: 8.0 };
             let report = Report::fix(UnitId::new("R-1").unwrap(), at, place);
             let now = Receive { at: UnixMillis(at.0 + lag * 1000), trusted: true };
             intake.admit(&report, place, &mut history, now).unwrap();
+            bound = intake.time(at, now).unwrap().1;
         }
-        history.newest().unwrap().clock_s()
+        bound
     }
 
     #[test]

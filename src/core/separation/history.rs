@@ -1,7 +1,6 @@
 //! One unit's recent fixes in event time, and where it was between them.
 
 use heapless::Vec;
-use serde::{Deserialize, Serialize};
 
 use crate::core::geo::Position;
 use crate::core::time::UnixMillis;
@@ -41,91 +40,103 @@ const COLD_FACTOR: f64 = 3.0;
 /// slow traffic reported every ten seconds stands.
 const SPEED_BASE_MS: i64 = 25_000;
 
-/// One accepted fix, 20 bytes. Written as a list of its numbers.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(from = "Stored", into = "Stored")]
+/// One accepted fix, 16 bytes.
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Fix {
-    /// Event time in Unix seconds (until the year 2106) and milliseconds.
-    seconds: u32,
-    millis: u16,
-    /// In dm.
-    sigma: u16,
     /// In 1e-7 degrees: 1 cm.
     lat: i32,
     lon: i32,
-    /// In cm/s, or one of the two marks below.
-    speed: u16,
-    /// How far the unit's clock may be off, in s.
-    clock: u16,
+    /// From the highest bit: event time in ms of Unix time (until the year 2109), and the codes of what may be coarser: position
+    /// error, speed and clock.
+    rest: u64,
 }
 
-/// Stored speed of a unit that tells none,
-const NO_SPEED: u16 = u16::MAX;
-/// and of one that only says that it moves.
-const MOVES: u16 = u16::MAX - 1;
-const MAX_SPEED: u16 = u16::MAX - 2;
+const SIGMA_BITS: u32 = 7;
+const SPEED_BITS: u32 = 9;
+const CLOCK_BITS: u32 = 6;
+const CODE_BITS: u32 = SIGMA_BITS + SPEED_BITS + CLOCK_BITS;
+const MAX_MS: i64 = (1 << (u64::BITS - CODE_BITS)) - 1;
 
-type Stored = (u32, u16, u16, i32, i32, u16, u16);
+/// The speed of a unit that tells none,
+const NO_SPEED: u64 = (1 << SPEED_BITS) - 1;
+/// and of one that only says that it moves. Others are in dm/s, rounded down.
+const MOVES: u64 = NO_SPEED - 1;
+const MAX_SPEED: u64 = MOVES - 1;
 
-impl From<Stored> for Fix {
-    fn from((seconds, millis, sigma, lat, lon, speed, clock): Stored) -> Self {
-        Self { seconds, millis, sigma, lat, lon, speed, clock }
-    }
-}
-
-impl From<Fix> for Stored {
-    fn from(f: Fix) -> Self {
-        (f.seconds, f.millis, f.sigma, f.lat, f.lon, f.speed, f.clock)
-    }
-}
+/// The numbers that make a fix: event time in ms, place, and the three codes.
+pub(super) type Fields = [i64; 6];
 
 impl Fix {
     /// `sigma` in metres, `speed` in m/s, `clock` in seconds. Motion is a speed of at least [`MOTION_MPS`].
     pub(super) fn new(at: UnixMillis, p: Position, sigma: f64, speed: Option<f64>, moving: Option<bool>, clock: u16) -> Self {
         let moves = moving == Some(true);
-        let in_cm = |v: f64| ((if moves { v.max(MOTION_MPS) } else { v }) * 100.0).round().min(f64::from(MAX_SPEED)) as u16;
+        // A little more, for what was a whole number of dm/s before it became binary.
+        let in_dm = |v: f64| ((if moves { v.max(MOTION_MPS) } else { v }) * 10.0 + 0.001).min(MAX_SPEED as f64) as u64;
         let unknown = if moves { MOVES } else { NO_SPEED };
-        let speed = speed.filter(|v| v.is_finite() && *v >= 0.0).map_or(unknown, in_cm);
-        let fix = Self {
-            seconds: 0,
-            millis: 0,
-            sigma: (sigma * 10.0).round() as u16,
-            lat: (p.lat * 1e7).round() as i32,
-            lon: (p.lon * 1e7).round() as i32,
-            speed,
-            clock,
-        };
-        fix.with_time(at, clock)
+        let speed = speed.filter(|v| v.is_finite() && *v >= 0.0).map_or(unknown, in_dm);
+        let (lat, lon) = ((p.lat * 1e7).round() as i32, (p.lon * 1e7).round() as i32);
+        let rest = sigma_code(sigma) << (SPEED_BITS + CLOCK_BITS) | speed << CLOCK_BITS;
+        Self { lat, lon, rest }.with_time(at, clock)
     }
 
     /// The same fix at another time. Times that cannot be stored become the nearest that can.
     pub(super) fn with_time(self, at: UnixMillis, clock: u16) -> Self {
-        let at = at.0.clamp(0, i64::from(u32::MAX) * 1000 + 999);
-        Self { seconds: (at / 1000) as u32, millis: (at % 1000) as u16, clock, ..self }
+        let kept = self.rest & ((1 << CODE_BITS) - (1 << CLOCK_BITS));
+        Self { rest: (at.0.clamp(0, MAX_MS) as u64) << CODE_BITS | kept | clock_code(clock), ..self }
+    }
+
+    pub(super) fn fields(&self) -> Fields {
+        let code = |shift: u32, bits: u32| (self.rest >> shift & ((1 << bits) - 1)) as i64;
+        let (speed, sigma) = (code(CLOCK_BITS, SPEED_BITS), code(SPEED_BITS + CLOCK_BITS, SIGMA_BITS));
+        [self.at().0, self.lat.into(), self.lon.into(), sigma, speed, code(0, CLOCK_BITS)]
+    }
+
+    /// The fix of these numbers, if there can be one.
+    pub(super) fn from_fields([at, lat, lon, sigma, speed, clock]: Fields) -> Option<Self> {
+        let code = |n: i64, bits: u32| u64::try_from(n).ok().filter(|n| *n < 1 << bits);
+        let (at, sigma) = (code(at, u64::BITS - CODE_BITS)?, code(sigma, SIGMA_BITS)?);
+        let (speed, clock) = (code(speed, SPEED_BITS)?, code(clock, CLOCK_BITS)?);
+        let rest = ((at << SIGMA_BITS | sigma) << SPEED_BITS | speed) << CLOCK_BITS | clock;
+        Some(Self { lat: lat.try_into().ok()?, lon: lon.try_into().ok()?, rest })
+    }
+
+    /// A fix as the first schema had it: position error in dm, place in 1e-7 degrees, speed in cm/s or one of two marks, clock in s.
+    pub(super) fn from_first((seconds, millis, sigma, lat, lon, speed, clock): (u32, u16, u16, i32, i32, u16, u16)) -> Self {
+        let (speed, moving) = match speed {
+            u16::MAX => (None, None),
+            0xfffe => (None, Some(true)),
+            known => (Some(f64::from(known) / 100.0), None),
+        };
+        let at = UnixMillis(i64::from(seconds) * 1000 + i64::from(millis));
+        let fix = Self::new(at, Position { lat: 0.0, lon: 0.0 }, f64::from(sigma) / 10.0, speed, moving, clock);
+        Self { lat, lon, ..fix }
     }
 
     /// Event time; the receive time where the unit's own was in the future.
     pub(super) fn at(&self) -> UnixMillis {
-        UnixMillis(i64::from(self.seconds) * 1000 + i64::from(self.millis))
+        UnixMillis((self.rest >> CODE_BITS) as i64)
     }
 
-    /// How far the unit's clock may be off, in seconds.
+    /// How far the unit's clock may be off, in seconds: 2, or what it was given rounded up by an eighth at most.
     pub(super) fn clock_s(&self) -> u16 {
-        self.clock
+        let code = self.rest & ((1 << CLOCK_BITS) - 1);
+        if code == 0 { super::acceptance::CLOCK_S } else { ((8 + (code & 7)) << (3 + (code >> 3))) as u16 }
     }
 
     /// Whether the unit claims to move.
     pub(super) fn moves(&self) -> bool {
-        self.speed != NO_SPEED && f64::from(self.speed) >= MOTION_MPS * 100.0
+        let speed = self.speed_code();
+        speed != NO_SPEED && speed >= (MOTION_MPS * 10.0) as u64
     }
 
     pub(super) fn position(&self) -> Position {
         Position { lat: f64::from(self.lat) * 1e-7, lon: f64::from(self.lon) * 1e-7 }
     }
 
-    /// Position error in metres.
+    /// Position error in metres: what it was given, rounded up by a sixteenth at most.
     pub(super) fn sigma(&self) -> f64 {
-        f64::from(self.sigma) * 0.1
+        let code = self.rest >> (SPEED_BITS + CLOCK_BITS) & ((1 << SIGMA_BITS) - 1);
+        ((16 + (code & 15)) << (code >> 4)) as f64 * 0.25
     }
 
     pub(super) fn same_coordinates(&self, other: &Self) -> bool {
@@ -142,8 +153,13 @@ impl Fix {
         (dlat.abs() + dlon.abs()) as f64 * 0.011_12
     }
 
+    fn speed_code(&self) -> u64 {
+        self.rest >> CLOCK_BITS & ((1 << SPEED_BITS) - 1)
+    }
+
     fn speed(&self) -> Option<f64> {
-        (self.speed <= MAX_SPEED).then(|| f64::from(self.speed) * 0.01)
+        let speed = self.speed_code();
+        (speed <= MAX_SPEED).then_some(speed as f64 * 0.1)
     }
 
     fn same_place(&self, other: &Self) -> bool {
@@ -184,6 +200,26 @@ impl Fix {
         };
         Position { lat: (self.lat as f64 + share * dlat as f64) * 1e-7, lon }
     }
+}
+
+/// In quarters of a metre, 16 of them at least, rounded up to one of 16 steps in each doubling.
+fn sigma_code(metres: f64) -> u64 {
+    stepped(((metres * 4.0).ceil() as u64).max(16), 16).min((1 << SIGMA_BITS) - 1)
+}
+
+/// 0 for a clock that is right, else in units of 8 s, rounded up to one of 8 steps in each doubling. More than four hours
+/// count as four, in which a rig is anywhere.
+fn clock_code(seconds: u16) -> u64 {
+    if seconds <= super::acceptance::CLOCK_S {
+        return 0;
+    }
+    stepped(u64::from(seconds).div_ceil(8).max(9), 8).min((1 << CLOCK_BITS) - 1)
+}
+
+/// `number` as the count of steps, `steps` to each doubling, that lead to it from the number `steps`.
+fn stepped(number: u64, steps: u64) -> u64 {
+    let doublings = number.ilog2().saturating_sub(steps.ilog2());
+    u64::from(doublings) * steps + number.div_ceil(1 << doublings) - steps
 }
 
 /// Where a unit was at some time, and how sure that is.
@@ -345,18 +381,26 @@ impl History {
         })
     }
 
-    /// The newest fixes and, before them, enough of the track to go on after a restart: at most `N`, `spacing_ms` apart.
+    /// The newest fixes and, before them, enough of the track to go on after a restart: at most `N`, `spacing_ms` apart, and of a
+    /// stand no more than its ends, so that it is known how long the unit has stood.
     pub fn extract<const N: usize>(&self, dense: usize, spacing_ms: i64) -> Vec<Fix, N> {
-        let mut kept = Vec::new();
-        let mut last: Option<UnixMillis> = None;
+        let mut kept = Vec::<Fix, N>::new();
+        let mut is_whole = true;
         for (back, fix) in self.fixes.iter().rev().enumerate() {
-            let wanted = back < dense || last.is_none_or(|l| l.millis_since(fix.at()) >= spacing_ms);
+            if kept.len() > dense
+                && is_whole
+                && let [.., newer, last] = kept.as_mut_slice()
+                && [*newer, *last].iter().all(|f| f.stands_with(fix))
+                && newer.stands_with(last)
+            {
+                *last = *fix;
+                continue;
+            }
+            let wanted = back < dense || kept.last().is_none_or(|last| last.at().millis_since(fix.at()) >= spacing_ms);
             if wanted && kept.push(*fix).is_err() {
                 break;
             }
-            if wanted {
-                last = Some(fix.at());
-            }
+            is_whole = wanted || is_whole && kept.last().is_some_and(|last| last.stands_with(fix));
         }
         kept.reverse();
         kept
@@ -522,15 +566,36 @@ mod tests {
     fn a_fix_keeps_what_it_was_given() {
         let given =
             Fix::new(UnixMillis(1_763_569_135_250), Position { lat: -33.5, lon: -179.9 }, 12.5, Some(3.0), Some(false), 600);
-        let stored: Fix = serde_json::from_str(&serde_json::to_string(&given).unwrap()).unwrap();
+        let stored = Fix::from_fields(given.fields()).unwrap();
         assert_eq!(stored, given);
         assert_eq!(stored.at(), UnixMillis(1_763_569_135_250));
         assert!(stored.position().distance(Position { lat: -33.5, lon: -179.9 }).0 < 0.02);
-        assert_eq!((stored.sigma(), stored.speed(), stored.moves(), stored.clock), (12.5, Some(3.0), true, 600));
+        assert!((stored.speed().unwrap() - 3.0).abs() < 1e-9);
+        assert_eq!((stored.sigma(), stored.moves(), stored.clock_s()), (12.5, true, 640));
         let moves = |speed, moving| Fix::new(UnixMillis(0), north(0.0), 8.0, speed, moving, 2).moves();
         assert!(moves(None, Some(true)) && moves(Some(0.0), Some(true)) && moves(Some(1.5), None));
-        assert!(!moves(None, None) && !moves(None, Some(false)) && !moves(Some(1.4), None));
-        assert_eq!(size_of::<Fix>(), 20);
+        assert!(!moves(None, None) && !moves(None, Some(false)) && !moves(Some(1.49), None));
+        assert_eq!(size_of::<Fix>(), 16);
+    }
+
+    #[test]
+    fn what_is_coarse_errs_to_the_safe_side_and_little() {
+        let of = |sigma, speed, clock| Fix::new(UnixMillis(0), north(0.0), sigma, Some(speed), None, clock);
+        for decimetres in 50..=5_000 {
+            let (given, kept) = (f64::from(decimetres) / 10.0, of(f64::from(decimetres) / 10.0, 0.0, 2).sigma());
+            assert!(kept >= given && kept <= given * 17.0 / 16.0, "{kept} m for {given} m");
+        }
+        assert_eq!([5.0, 8.0, 20.0, 36.0].map(|sigma| of(sigma, 0.0, 2).sigma()), [5.0, 8.0, 20.0, 36.0]);
+        for given in 72..=15_360 {
+            let kept = of(8.0, 0.0, given).clock_s();
+            assert!(kept >= given && kept <= given + given / 8 + 8, "{kept} s for {given} s");
+        }
+        assert_eq!([0, 2, 61, 120, u16::MAX].map(|clock| of(8.0, 0.0, clock).clock_s()), [2, 2, 72, 120, 15_360]);
+        for decimetres in 0..600_u32 {
+            let given = f64::from(decimetres as f32 / 10.0);
+            let kept = of(8.0, given, 2).speed().unwrap();
+            assert!((kept - given.min(50.9)).abs() < 0.001, "{kept} m/s for {given} m/s");
+        }
     }
 
     #[test]
@@ -581,6 +646,18 @@ mod tests {
         assert_eq!([0, 1_000, 1_059, 1_060].map(|s| sigma(&track, s)), [8.0, 24.0, 24.0, 8.0]);
         track.insert(fix(500, 0.0, None));
         assert_eq!(sigma(&track, 1_000), 8.0);
+    }
+
+    #[test]
+    fn of_a_stand_its_ends_are_kept_and_of_a_way_what_is_spaced() {
+        let way = (0..=30).map(|n| fix(n * 10, n as f64 * 200.0, Some(20.0)));
+        let stand = (31..=300).map(|n| fix(n * 10, 6_000.0 + (n % 7) as f64, Some(0.0)));
+        let seconds = |history: &History| history.extract::<6>(2, 60_000).iter().map(|f| f.at().0 / 1000).collect::<Vec<_, 6>>();
+        let mut track = history(way.clone().chain(stand));
+        assert_eq!(seconds(&track).as_slice(), [140, 200, 260, 320, 2_990, 3_000]);
+        track.insert(fix(2_895, 7_000.0, Some(20.0)));
+        assert_eq!(seconds(&track)[3..], [2_900, 2_990, 3_000], "no stand goes through a way");
+        assert_eq!(seconds(&history(way)).as_slice(), [50, 110, 170, 230, 290, 300]);
     }
 
     #[test]

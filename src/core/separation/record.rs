@@ -7,6 +7,7 @@ use super::acceptance::Lag;
 use super::dwell::Dwell;
 use super::finding::ViolationKind;
 use super::history::Fix;
+use super::packed;
 use crate::core::geo::{Metres, Position};
 use crate::core::id::UnitId;
 use crate::core::time::UnixMillis;
@@ -27,8 +28,10 @@ pub struct PairRecord {
     #[serde(flatten)]
     pub state: PairState,
     /// Latest fixes of the tractor.
+    #[serde(with = "packed")]
     pub tractor_fixes: Vec<Fix, TRACTOR_FIXES>,
     /// Latest fixes of the trailer.
+    #[serde(with = "packed")]
     pub trailer_fixes: Vec<Fix, TRAILER_FIXES>,
     /// What is wrong with the tractor's clock,
     #[serde(default, skip_serializing_if = "Option::is_none")]

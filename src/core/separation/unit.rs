@@ -25,7 +25,7 @@ const CATCH_UP_MS: i64 = 300_000;
 /// A parked one after a day: trackers send as little as one heartbeat in 24 h (vendors' documents).
 const PARKED_SILENT_MS: i64 = 25 * 3_600_000;
 
-/// 1.7 kB, most of it the history.
+/// 1.4 kB, most of it the history.
 #[derive(Debug)]
 pub(super) struct Unit {
     pub id: UnitId,
@@ -203,7 +203,7 @@ mod tests {
 
     #[test]
     fn twenty_thousand_units_fit_a_gateway() {
-        assert!(size_of::<Unit>() <= 1_736, "{}", size_of::<Unit>());
+        assert!(size_of::<Unit>() <= 1_448, "{}", size_of::<Unit>());
         assert!(size_of::<super::super::pair::Pair>() <= 384, "{}", size_of::<super::super::pair::Pair>());
     }
 
