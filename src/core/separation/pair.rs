@@ -593,16 +593,21 @@ impl Pair {
     }
 
     /// Writes down where the tractor parks and that it has left, where its trailer came to stand, and that a trailer that
-    /// had been silent has reported: what a restart must not take for a theft or a silence. Nothing while both travel.
+    /// had been silent has reported: what a restart must not take for a theft or a silence. Of a tractor that is not heard the
+    /// backlog is still to come, and is compared with where the trailer came to stand meanwhile. Nothing while both travel.
     fn watch_places(&mut self, side: Side, at: UnixMillis, scene: &Scene<'_>) {
         self.changed |= side == Side::Tractor && self.kept_away.is_some() && self.state.away_since.is_none();
         let Some(newest) = scene.tractor.history.newest() else { return };
         let stays = self.kept_parked.is_some_and(|kept| kept.stands_with(newest));
         if !stays {
             self.changed |= self.kept_parked.is_some() || scene.tractor.history.parked().is_some();
-        } else if let Some(trailer) = scene.trailer.history.newest().filter(|_| self.state.phase == Phase::Watching) {
+        }
+        let is_missed = side == Side::Trailer && at.millis_since(newest.at()) > scene.limits.max_gap_ms;
+        if let Some(trailer) = scene.trailer.history.newest().filter(|_| self.state.phase == Phase::Watching && (stays || is_missed))
+        {
+            let often_enough = if stays { PARKED_MS } else { REFRESH_MS };
             let is_known =
-                self.kept_trailer.is_some_and(|kept| kept.stands_with(trailer) || at.millis_since(kept.at()) < PARKED_MS);
+                self.kept_trailer.is_some_and(|kept| kept.stands_with(trailer) || at.millis_since(kept.at()) < often_enough);
             self.changed |= !trailer.moves() && !is_known;
         }
     }
