@@ -298,12 +298,25 @@ pub struct Lag {
     /// and that were left out of the run of a fast clock.
     #[serde(default)]
     slower: u8,
+    /// So many of the next reports may be repetitions from before a restart.
+    #[serde(skip)]
+    again: u8,
 }
 
 impl Lag {
+    /// What was known before a restart: what comes again after it took longer than the clock is wrong, and says nothing.
+    pub fn restored(self) -> Self {
+        Self { again: AGAIN, ..self }
+    }
+
     fn note(&mut self, at: UnixMillis, lag_ms: i64) {
-        self.late = if lag_ms > MIN_LAG_MS { self.late.saturating_add(1) } else { 0 };
         let (min, max) = (self.min_ms.min(lag_ms), self.max_ms.max(lag_ms));
+        let may_be_again = self.again > 0;
+        self.again = self.again.saturating_sub(1);
+        if may_be_again && self.reports > 0 && min == self.min_ms && max - min > SPREAD_MS {
+            return;
+        }
+        self.late = if lag_ms > MIN_LAG_MS { self.late.saturating_add(1) } else { 0 };
         if self.reports > 0 && max - min <= SPREAD_MS {
             self.since = self.since.min(at);
             self.until = self.until.max(at);
@@ -313,8 +326,8 @@ impl Lag {
         } else if self.reports > 0 && self.min_ms < -MAX_AHEAD_MS && min == self.min_ms && self.slower < AGAIN {
             self.slower += 1;
         } else {
-            let Self { late, known_s, .. } = *self;
-            *self = Self { since: at, until: at, min_ms: lag_ms, max_ms: lag_ms, reports: 1, known_s, late, slower: 0 };
+            let Self { late, known_s, again, .. } = *self;
+            *self = Self { since: at, until: at, min_ms: lag_ms, max_ms: lag_ms, reports: 1, known_s, late, slower: 0, again };
         }
         self.known_s = if self.is_steady() {
             Some(self.min_ms).filter(|min| *min > MIN_LAG_MS).map(seconds)
@@ -393,6 +406,24 @@ mod tests {
         assert_eq!(bound(30, [600; 10].into_iter().chain([3])), CLOCK_S, "set right");
         assert_eq!(bound(30, [-600, -400]), RETIMED_CLOCK_S + 200, "a fast clock, delivered late");
         assert_eq!(bound(30, [-600, -20]), 600, "and so late that it looks right");
+    }
+
+    #[test]
+    fn what_comes_again_after_restarts_does_not_hide_a_wrong_clock() {
+        let mut lag = Lag::default();
+        let note = |lag: &mut Lag, nth: i64, seconds| lag.note(UnixMillis(1_763_569_135_000 + nth * 30_000), seconds * 1000);
+        for restart in 0..3 {
+            for nth in 0..3 {
+                note(&mut lag, restart * 3 + nth, 600);
+            }
+            lag = lag.restored();
+            for nth in 0..8 {
+                note(&mut lag, restart * 3 + nth, 3_000 - nth * 200);
+            }
+            assert!(lag.is_in_doubt());
+        }
+        note(&mut lag, 9, 600);
+        assert_eq!(lag.clock_s(), 600);
     }
 
     #[test]

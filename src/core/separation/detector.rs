@@ -107,6 +107,7 @@ impl Detector {
                 for fix in fixes {
                     unit.history.insert(*fix);
                 }
+                unit.note_restored();
                 if let Some(clock) = clock {
                     unit.restore_clock(clock);
                 }

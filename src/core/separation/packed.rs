@@ -129,7 +129,10 @@ mod tests {
         let lists = "[[1763569135,250,80,275306000,-994803000,65535,2],[1763569160,0,125,275306100,-994803900,65534,600],\
                      [1763569170,0,50,275306100,-994803900,1520,2]]";
         let kept: Kept = serde_json::from_str(lists).unwrap();
-        assert_eq!(kept.0[0], Fix::new(UnixMillis(1_763_569_135_250), Position { lat: 27.5306, lon: -99.4803 }, 8.0, None, None, 2));
+        assert_eq!(
+            kept.0[0],
+            Fix::new(UnixMillis(1_763_569_135_250), Position { lat: 27.5306, lon: -99.4803 }, 8.0, None, None, 2)
+        );
         let other = |at, sigma, speed, moving, clock| {
             Fix::new(UnixMillis(at), Position { lat: 27.53061, lon: -99.48039 }, sigma, speed, moving, clock)
         };
@@ -140,7 +143,9 @@ mod tests {
 
     #[test]
     fn what_is_no_fix_is_refused() {
-        for wrong in ["\"AAAA\"", "\"?\"", "\"gICAgICAgICAgIA\"", "[[1,2,3]]", "[[-1,0,0,0,0,0,0]]", "[[0,0,0,3000000000,0,0,0]]", "7"] {
+        for wrong in
+            ["\"AAAA\"", "\"?\"", "\"gICAgICAgICAgIA\"", "[[1,2,3]]", "[[-1,0,0,0,0,0,0]]", "[[0,0,0,3000000000,0,0,0]]", "7"]
+        {
             assert!(serde_json::from_str::<Kept>(wrong).is_err(), "{wrong}");
         }
         let five = format!("[{}]", vec!["[0,0,0,0,0,0,0]"; 5].join(","));

@@ -603,13 +603,17 @@ impl Pair {
             self.changed |= self.kept_parked.is_some() || scene.tractor.history.parked().is_some();
         }
         let is_missed = side == Side::Trailer && at.millis_since(newest.at()) > scene.limits.max_gap_ms;
-        if let Some(trailer) = scene.trailer.history.newest().filter(|_| self.state.phase == Phase::Watching && (stays || is_missed))
+        if let Some(trailer) =
+            scene.trailer.history.newest().filter(|_| self.state.phase == Phase::Watching && (stays || is_missed))
         {
             let often_enough = if stays { PARKED_MS } else { REFRESH_MS };
             let is_known =
                 self.kept_trailer.is_some_and(|kept| kept.stands_with(trailer) || at.millis_since(kept.at()) < often_enough);
             self.changed |= !trailer.moves() && !is_known;
         }
+        // The tractor's track is what the backlog of a trailer that speaks again will be compared with.
+        let speaks_again = side == Side::Trailer && matches!(self.state.phase, Phase::Suspected(_));
+        self.changed |= speaks_again && self.kept_trailer.is_none_or(|kept| at.millis_since(kept.at()) >= REFRESH_MS);
     }
 }
 

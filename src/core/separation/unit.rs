@@ -42,6 +42,8 @@ pub(super) struct Unit {
     pub is_late: bool,
     /// Receive time of the last fix that took that long.
     late_at: UnixMillis,
+    /// Event time of the newest fix that was known before a restart: what is not newer may have come before it already.
+    restored_until: UnixMillis,
     interval_s: Option<u32>,
     /// Reports when it starts to move, so that its silence says something.
     pub wakes_on_motion: bool,
@@ -66,6 +68,7 @@ impl Unit {
             has_reported: false,
             is_late: false,
             late_at: UnixMillis::default(),
+            restored_until: UnixMillis::default(),
             interval_s: None,
             wakes_on_motion: false,
             vetoes: 0,
@@ -88,10 +91,19 @@ impl Unit {
 
     /// Fixes were accepted: notes whether they, and the newest one, came in time.
     pub fn note_delay(&mut self, times: &[UnixMillis], now: Receive) {
-        if now.trusted && times.iter().any(|at| now.at.millis_since(*at) > LATE_MS) {
+        let is_late = |at: &UnixMillis| now.trusted && now.at.millis_since(*at) > LATE_MS;
+        if times.iter().any(|at| is_late(at) && *at > self.restored_until) {
             self.late_at = now.at;
         }
-        self.is_late = now.trusted && self.history.newest().is_some_and(|newest| now.at.millis_since(newest.at()) > LATE_MS);
+        let newest = self.history.newest().map(|newest| newest.at());
+        if let Some(newest) = newest.filter(|newest| times.contains(newest)) {
+            self.is_late = is_late(&newest);
+        }
+    }
+
+    /// The history was filled from a record.
+    pub fn note_restored(&mut self) {
+        self.restored_until = self.history.newest().map_or(self.restored_until, |newest| newest.at());
     }
 
     /// Whether what it sent while nobody could hear it is arriving, out of order perhaps.
@@ -187,7 +199,7 @@ impl Unit {
     }
 
     pub fn restore_clock(&mut self, clock: WrongClock) {
-        self.intake.lag = clock.lag;
+        self.intake.lag = clock.lag.restored();
         self.suspect_since = clock.suspect_since;
     }
 
@@ -203,8 +215,29 @@ mod tests {
 
     #[test]
     fn twenty_thousand_units_fit_a_gateway() {
-        assert!(size_of::<Unit>() <= 1_448, "{}", size_of::<Unit>());
+        assert!(size_of::<Unit>() <= 1_456, "{}", size_of::<Unit>());
         assert!(size_of::<super::super::pair::Pair>() <= 384, "{}", size_of::<super::super::pair::Pair>());
+    }
+
+    #[test]
+    fn what_comes_again_after_a_restart_is_no_backlog() {
+        use crate::core::geo::Position;
+        use crate::core::separation::history::Fix;
+        let mut unit = Unit::new(UnitId::new("T-1").unwrap(), UnixMillis(0));
+        let arrive = |unit: &mut Unit, second: i64| {
+            let fix = Fix::new(UnixMillis(second * 1000), Position { lat: 50.0, lon: 8.0 }, 8.0, None, None, 2);
+            unit.history.insert(fix);
+            fix.at()
+        };
+        arrive(&mut unit, 1_000);
+        unit.note_restored();
+        let now = Receive { at: UnixMillis(3_000_000), trusted: true };
+        let again = arrive(&mut unit, 900);
+        unit.note_delay(&[again], now);
+        assert!(!unit.is_late && !unit.catches_up(now.at));
+        let newer = arrive(&mut unit, 1_100);
+        unit.note_delay(&[newer], now);
+        assert!(unit.is_late && unit.catches_up(now.at));
     }
 
     #[test]
