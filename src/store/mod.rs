@@ -10,7 +10,8 @@
 //!     calls.journal         the second copy of what is precious, append-only       form: `journal`
 //!     ballast               1 MiB to give up when the disk is full
 //!     store.corrupt-<unix>  databases that did not open or had lost records, the newest three
-//!     store.new             while such a one is being replaced
+//!     store.new             while such a one, or one that has grown too large, is being replaced
+//!     store.old             the latter, until it is deleted
 //! ```
 //!
 //! # How a commit becomes durable
@@ -34,6 +35,7 @@ mod tree;
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 pub use error::StoreError;
@@ -60,6 +62,11 @@ const SCHEMA: u32 = 1;
 const SCHEMA_KEY: &str = "schema";
 /// The database that takes the place of a damaged one, while it is being written.
 const RENEWED: &str = "store.new";
+/// The database that has grown too large, while it waits to be deleted.
+const OUTGROWN: &str = "store.old";
+/// Beyond this, and beyond four times what it holds, a database is written anew when it is opened: the engine does not give back
+/// all that long records took.
+const LARGE: u64 = 64 << 20;
 /// It is written in lists of this length.
 const WRITTEN_AT_ONCE: usize = 64;
 
@@ -118,10 +125,14 @@ impl Store {
     /// [`StoreError::Locked`], [`StoreError::NotOurs`], [`StoreError::Newer`], or what the file system says. A damaged database
     /// is no error.
     pub fn open(dir: &Path) -> Result<Opened, StoreError> {
+        Self::open_up_to(LARGE, dir)
+    }
+
+    fn open_up_to(large: u64, dir: &Path) -> Result<Opened, StoreError> {
         let state = StateDir::lock(dir)?;
-        match Found::gather(&state) {
+        match Found::gather(&state, large) {
             Err(error) if error.is_disk_full() && free_ballast(&state)? => {
-                let mut found = Found::gather(&state)?;
+                let mut found = Found::gather(&state, large)?;
                 found.notes.push("the disk is full: gave up the ballast".to_owned());
                 Ok(found.into_opened(state, false))
             }
@@ -195,7 +206,7 @@ impl Store {
         let Self { state, open, full } = self;
         drop(open);
         let freed = full && free_ballast(&state)?;
-        let mut found = Found::gather(&state)?;
+        let mut found = Found::gather(&state, LARGE)?;
         if freed {
             found.notes.push("the disk is full: gave up the ballast".to_owned());
         }
@@ -230,7 +241,7 @@ struct Found {
 }
 
 impl Found {
-    fn gather(state: &StateDir) -> Result<Self, StoreError> {
+    fn gather(state: &StateDir, large: u64) -> Result<Self, StoreError> {
         let database = state.path().join(DATABASE);
         let path = state.path().join(JOURNAL);
         finish_renewal(state, &database)?;
@@ -246,6 +257,8 @@ impl Found {
             write_all(&mut tree, &records)?;
         } else if restored > 0 || lost > 0 {
             tree = renew(state, &database, tree, &records, &mut notes)?;
+        } else if is_large(&database, large, &records) {
+            tree = shrink(state, &database, tree, &records, &mut notes)?;
         }
         if schema != Some(SCHEMA) {
             // The first release did not count: its records are those of today.
@@ -365,24 +378,62 @@ fn renew(
     notes: &mut Vec<String>,
 ) -> Result<Tree, StoreError> {
     drop(tree);
-    let fresh = state.path().join(RENEWED);
-    let doing = || format!("writing {}", fresh.display());
-    if fresh.exists() {
-        fs::remove_dir_all(&fresh).map_err(StoreError::io(doing()))?;
-    }
-    let open = |path: &Path| match Tree::open(path) {
-        Ok((tree, _)) => Ok(tree),
-        Err(OpenError::Refused(error)) => Err(error),
-        Err(OpenError::Damaged(why)) => Err(StoreError::Engine(why)),
-    };
-    let mut tree = open(&fresh)?;
-    write_all(&mut tree, records)?;
-    drop(tree);
-    state.sync()?;
+    write_fresh(state, records)?;
     let moved_to = set_aside(state, database).map_err(StoreError::io(format!("setting aside {}", database.display())))?;
     finish_renewal(state, database)?;
     notes.push(format!("the database had lost records, it is now {}", moved_to.display()));
-    open(database)
+    open_again(database)
+}
+
+fn is_large(database: &Path, large: u64, records: &BTreeMap<String, Stored>) -> bool {
+    let held: usize = records.iter().map(|(key, stored)| key.len() + stored.bytes.len()).sum();
+    let on_disk = fs::metadata(database.join("db")).map_or(0, |file| file.blocks() * 512);
+    on_disk > large && on_disk / 4 > held as u64
+}
+
+/// Replaces a database that has grown too large. That there is no room for another one is no reason not to start.
+fn shrink(
+    state: &StateDir,
+    database: &Path,
+    tree: Tree,
+    records: &BTreeMap<String, Stored>,
+    notes: &mut Vec<String>,
+) -> Result<Tree, StoreError> {
+    drop(tree);
+    match write_fresh(state, records) {
+        Ok(()) => {
+            let old = state.path().join(OUTGROWN);
+            fs::rename(database, &old).map_err(StoreError::io(format!("renaming {}", database.display())))?;
+            state.sync()?;
+            finish_renewal(state, database)?;
+        }
+        Err(why) => {
+            notes.push(format!("the database has grown large, and could not be written anew: {why}"));
+            // What is left of it is removed the next time, if not now.
+            let _ = fs::remove_dir_all(state.path().join(RENEWED));
+        }
+    }
+    open_again(database)
+}
+
+/// A database with `records`, complete and durable, beside the one that it is to replace.
+fn write_fresh(state: &StateDir, records: &BTreeMap<String, Stored>) -> Result<(), StoreError> {
+    let fresh = state.path().join(RENEWED);
+    if fresh.exists() {
+        fs::remove_dir_all(&fresh).map_err(StoreError::io(format!("writing {}", fresh.display())))?;
+    }
+    let mut tree = open_again(&fresh)?;
+    write_all(&mut tree, records)?;
+    drop(tree);
+    state.sync()
+}
+
+fn open_again(path: &Path) -> Result<Tree, StoreError> {
+    match Tree::open(path) {
+        Ok((tree, _)) => Ok(tree),
+        Err(OpenError::Refused(error)) => Err(error),
+        Err(OpenError::Damaged(why)) => Err(StoreError::Engine(why)),
+    }
 }
 
 fn write_all(tree: &mut Tree, records: &BTreeMap<String, Stored>) -> Result<(), StoreError> {
@@ -390,14 +441,19 @@ fn write_all(tree: &mut Tree, records: &BTreeMap<String, Stored>) -> Result<(), 
     all.chunks(WRITTEN_AT_ONCE).try_for_each(|some| tree.write(some))
 }
 
-/// The old database is set aside only when the new one is complete and durable.
+/// The old database is set aside only when the new one is complete and durable, and one that was too large is deleted only when
+/// the new one has its name.
 fn finish_renewal(state: &StateDir, database: &Path) -> Result<(), StoreError> {
     let fresh = state.path().join(RENEWED);
-    if database.exists() || !fresh.exists() {
-        return Ok(());
+    if !database.exists() && fresh.exists() {
+        fs::rename(&fresh, database).map_err(StoreError::io(format!("renaming {}", fresh.display())))?;
+        state.sync()?;
     }
-    fs::rename(&fresh, database).map_err(StoreError::io(format!("renaming {}", fresh.display())))?;
-    state.sync()
+    let old = state.path().join(OUTGROWN);
+    if database.exists() && old.exists() {
+        fs::remove_dir_all(&old).map_err(StoreError::io(format!("deleting {}", old.display())))?;
+    }
+    Ok(())
 }
 
 /// Makes the journal hold exactly what is precious, then lets the database forget what was removed. As long as something is
@@ -600,6 +656,55 @@ mod tests {
         fs::create_dir(dir.path().join(RENEWED)).unwrap();
         let opened = Store::open(dir.path()).unwrap();
         assert_eq!((opened.health, opened.entries.len()), (Health::Ok, 2));
+    }
+
+    #[test]
+    fn a_database_that_has_grown_large_is_written_anew_at_the_next_open() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut store = Store::open(dir.path()).unwrap().store;
+        let long = "x".repeat(10_000);
+        for revision in 1..=60 {
+            let calls = (0..10).map(|call| put(&format!("call/{call}"), revision, &long, call == 0));
+            store.commit(&calls.collect::<Vec<_>>()).unwrap();
+        }
+        drop(store);
+        // Which file it is; its size may change with every open.
+        let file = || fs::metadata(dir.path().join(DATABASE).join("db")).unwrap().ino();
+        let whole = |opened: &Opened| opened.health == Health::Ok && opened.notes.is_empty() && opened.entries.len() == 10;
+        let before = file();
+        assert!(whole(&Store::open(dir.path()).unwrap()) && file() == before, "it is no larger than it may be");
+        let shrunk = Store::open_up_to(0, dir.path()).unwrap();
+        assert!(whole(&shrunk) && file() != before, "it is written anew");
+        assert!(shrunk.entries.iter().all(|entry| entry.revision == 60 && entry.bytes == long.as_bytes()));
+        let mut store = shrunk.store;
+        store.commit(&[put("call/10", 1, "x", true)]).unwrap();
+        drop(store);
+        assert_eq!(Store::open(dir.path()).unwrap().entries.len(), 11);
+        assert!(!dir.path().join(OUTGROWN).exists() && !dir.path().join(RENEWED).exists());
+    }
+
+    #[test]
+    fn growing_smaller_is_finished_after_a_power_cut_and_given_up_without_room() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut store = Store::open(dir.path()).unwrap().store;
+        store.commit(&[put("call/1", 1, "one", true), put("pair/1", 1, "x", false)]).unwrap();
+        drop(store);
+        let path = |name: &str| dir.path().join(name);
+        let is_whole = || {
+            let opened = Store::open_up_to(0, dir.path()).unwrap();
+            (opened.health, opened.entries.len()) == (Health::Ok, 2)
+        };
+        // The old one has lost its name, and the new one has not got it; then, the old one is not deleted yet.
+        fs::rename(path(DATABASE), path(RENEWED)).unwrap();
+        fs::create_dir(path(OUTGROWN)).unwrap();
+        assert!(is_whole() && !path(OUTGROWN).exists());
+        fs::create_dir(path(OUTGROWN)).unwrap();
+        assert!(is_whole() && !path(OUTGROWN).exists());
+        // Nothing can be written where the new one is to be.
+        fs::write(path(RENEWED), "").unwrap();
+        let opened = Store::open_up_to(0, dir.path()).unwrap();
+        assert_eq!((opened.health, opened.entries.len()), (Health::Ok, 2));
+        assert!(opened.notes.iter().any(|note| note.contains("could not be written anew")), "{:?}", opened.notes);
     }
 
     #[test]
