@@ -347,17 +347,21 @@ impl Local {
                 self.api_key = Some(found);
             }
             Ok(None) => {
-                let stored = around.credstore.as_deref().map(|store| {
-                    let encrypted = store.with_extension("encrypted").join(API_KEY);
-                    let path = if encrypted.exists() { encrypted } else { store.join(API_KEY) };
-                    (path.clone(), path.try_exists())
-                });
+                let encrypted = around.credstore.as_deref().map(|store| store.with_extension("encrypted").join(API_KEY));
+                if let Some(path) = encrypted.filter(|path| path.exists()) {
+                    let detail = format!("{}: systemd decrypts it for the service; it is not tried from here", path.display());
+                    self.say(WHAT, Verdict::Ok, detail);
+                    return;
+                }
+                let stored = around.credstore.as_deref().map(|store| (store.join(API_KEY), store.join(API_KEY).try_exists()));
                 match stored {
-                    Some((path, Ok(true))) => {
-                        self.say(WHAT, Verdict::Ok, format!("{}: systemd hands it to the service", path.display()));
-                        // Only root may read it.
-                        self.api_key = secrets::from_file(&path).ok();
-                    }
+                    Some((path, Ok(true))) => match secrets::from_file(&path) {
+                        Ok(found) => {
+                            self.say(WHAT, Verdict::Ok, format!("{}: systemd hands it to the service", path.display()));
+                            self.api_key = Some(found);
+                        }
+                        Err(error) => self.say(WHAT, held(config), format!("{}: calls are held", in_words(&error))),
+                    },
                     Some((path, Err(error))) => {
                         let detail = format!("{} cannot be seen by this user ({error}); run this as root", path.display());
                         self.say(WHAT, Verdict::Warn, detail);
@@ -525,8 +529,18 @@ mod tests {
         let machine = Machine::new(AGENT);
         std::fs::create_dir(machine.0.path().join("credstore.encrypted")).unwrap();
         machine.file("credstore.encrypted/elevenlabs-api-key", "Whxqht+dQJax1aZeCGLxmiAAAAABAAAADAAAABAAAAC1OlT6\nAAAA\n");
-        let detail = "credstore.encrypted/elevenlabs-api-key: systemd hands it to the service".to_owned();
-        assert!(machine.check().contains(&("API key", Verdict::Ok, detail)), "{:?}", machine.check());
+        let of_the_key = machine.check().into_iter().find(|(what, ..)| *what == "API key").unwrap();
+        let detail = "credstore.encrypted/elevenlabs-api-key: systemd decrypts it for the service; it is not tried from here";
+        assert_eq!(of_the_key, ("API key", Verdict::Ok, detail.to_owned()));
+    }
+
+    #[test]
+    fn a_stored_key_that_the_service_could_not_use_fails() {
+        let machine = Machine::new(AGENT);
+        std::fs::create_dir(machine.0.path().join("credstore")).unwrap();
+        machine.file("credstore/elevenlabs-api-key", "\n");
+        let detail = "credstore/elevenlabs-api-key: is empty: calls are held".to_owned();
+        assert!(machine.check().contains(&("API key", Verdict::Fail, detail)), "{:?}", machine.check());
     }
 
     #[test]
