@@ -1,7 +1,7 @@
 //! Knowledge documents. The account keeps no hash of them, so their name there carries it: `Yards [gladhand 1f2e3d4c5b6a]`.
 //! Whoever sees that name knows what is in the document and that it is ours, on whichever machine.
 
-use ring::digest::{SHA256, digest};
+use ring::digest::{Context, SHA256};
 use serde_json::{Value, json};
 
 /// Digits of the hash in a name: 48 bits, to tell versions of one document apart.
@@ -30,18 +30,44 @@ impl Listed {
     }
 }
 
+/// What a document holds, as far as its name tells: the hash, taken as it is read.
+#[derive(Clone)]
+pub struct Content(Context);
+
+impl Content {
+    /// What comes next.
+    pub fn add(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    /// The name in the account of a document of ours that holds this.
+    #[must_use]
+    pub fn name_there(self, name: &str) -> String {
+        let hash = self.0.finish();
+        let digits: String = hash
+            .as_ref()
+            .iter()
+            .flat_map(|byte| [byte >> 4, byte & 15])
+            .map(|digit| char::from_digit(digit.into(), 16).unwrap_or('0'))
+            .take(DIGITS)
+            .collect();
+        format!("{name} [gladhand {digits}]")
+    }
+}
+
+impl Default for Content {
+    /// Nothing.
+    fn default() -> Self {
+        Self(Context::new(&SHA256))
+    }
+}
+
 /// The name in the account of a document of ours with this content. For a page, the content is its address.
 #[must_use]
 pub fn name_there(name: &str, content: &[u8]) -> String {
-    let hash = digest(&SHA256, content);
-    let digits: String = hash
-        .as_ref()
-        .iter()
-        .flat_map(|byte| [byte >> 4, byte & 15])
-        .map(|digit| char::from_digit(digit.into(), 16).unwrap_or('0'))
-        .take(DIGITS)
-        .collect();
-    format!("{name} [gladhand {digits}]")
+    let mut all = Content::default();
+    all.add(content);
+    all.name_there(name)
 }
 
 /// Our name of a document with that name in the account; `None` when it is none of ours.

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
-use super::knowledge::{documents, is_in_use, listed, read, upload};
+use super::knowledge::{documents, is_in_use, listed, name_of_file, upload};
 use super::numbers::{masked, route_name};
 use super::table::{self, plain_line};
 use super::{DIFFERS, Failure, Outcome};
@@ -288,7 +288,7 @@ fn beside(config: &Path) -> PathBuf {
 fn name_of(document: &account::Document, directory: &Path) -> Result<String, Failure> {
     Ok(match document.source() {
         Some(Source::Text(content) | Source::Url(content)) => name_there(&document.name, content.as_bytes()),
-        Some(Source::File(file)) => name_there(&document.name, &read(&directory.join(file))?),
+        Some(Source::File(file)) => name_of_file(&document.name, &directory.join(file))?,
         Some(Source::Account { .. }) | None => document.name.clone(),
     })
 }

@@ -1,6 +1,7 @@
 //! `gladhand knowledge`: the documents that the account's agents may look up.
 
 use std::fs;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
@@ -8,7 +9,7 @@ use serde_json::{Value, json};
 use super::table::{self, field, plain_line, table};
 use super::vendor::Progress;
 use super::{Failure, Outcome};
-use crate::account::documents::{Listed, name_here, name_there};
+use crate::account::documents::{Content as Hashed, Listed, name_here, name_there};
 use crate::elevenlabs::{Client, Document, DocumentsQuery, Error, ErrorKind};
 
 /// The most documents of an account that are looked at.
@@ -125,22 +126,33 @@ pub(super) async fn upload(client: &Client, file: &Path, name: &str) -> Result<S
     Ok(client.create_document_from_file(file, Some(name), at).await?.id)
 }
 
-pub(super) fn read(file: &Path) -> Result<Vec<u8>, Failure> {
-    fs::read(file).map_err(|why| Failure::Failed(format!("{}: {why}", file.display())))
+/// The name in the account of a document of ours of this file, which is read a piece at a time.
+pub(super) fn name_of_file(name: &str, file: &Path) -> Result<String, Failure> {
+    let failed = |why: io::Error| Failure::Failed(format!("{}: {why}", file.display()));
+    let mut reader = fs::File::open(file).map_err(failed)?;
+    let mut content = Hashed::default();
+    let mut piece = vec![0; 64 * 1024];
+    loop {
+        match reader.read(&mut piece) {
+            Ok(0) => return Ok(content.name_there(name)),
+            Ok(length) => content.add(piece.get(..length).unwrap_or_default()),
+            Err(why) if why.kind() == io::ErrorKind::Interrupted => {}
+            Err(why) => return Err(failed(why)),
+        }
+    }
 }
 
 async fn add(client: &Client, content: &Content, name: Option<&str>, json: bool) -> Outcome {
     let file_name = |file: &Path| file.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let bytes = match (&content.file, &content.text, &content.url) {
-        (Some(file), _, _) => read(file)?,
-        (None, Some(text), _) | (None, None, Some(text)) => text.clone().into_bytes(),
-        (None, None, None) => return Err(Failure::Failed("nothing to add".to_owned())),
-    };
     let own = content.file.as_deref().map(file_name).or_else(|| content.url.clone());
     let Some(name) = name.map(str::to_owned).or(own) else {
         return Err(Failure::Failed("a text needs a --name".to_owned()));
     };
-    let there = name_there(&name, &bytes);
+    let there = match (&content.file, &content.text, &content.url) {
+        (Some(file), _, _) => name_of_file(&name, file)?,
+        (None, Some(text), _) | (None, None, Some(text)) => name_there(&name, text.as_bytes()),
+        (None, None, None) => return Err(Failure::Failed("nothing to add".to_owned())),
+    };
     let known = documents(client).await?.into_iter().find(|document| document.name == there);
     let added = known.is_none();
     let id = match (known, &content.file, &content.url) {
@@ -160,7 +172,7 @@ async fn add(client: &Client, content: &Content, name: Option<&str>, json: bool)
 }
 
 async fn sync(client: &Client, directory: &Path, yes: bool, json: bool) -> Outcome {
-    let cannot = |why: std::io::Error| Failure::Failed(format!("{}: {why}", directory.display()));
+    let cannot = |why: io::Error| Failure::Failed(format!("{}: {why}", directory.display()));
     let root = directory.canonicalize().map_err(cannot)?;
     let prefix = format!("{}/", root.file_name().unwrap_or_default().to_string_lossy());
     let mut files = Vec::new();
@@ -169,7 +181,7 @@ async fn sync(client: &Client, directory: &Path, yes: bool, json: bool) -> Outco
     let mut wanted = Vec::new();
     for file in files {
         let within = file.strip_prefix(&root).unwrap_or(&file).to_string_lossy();
-        wanted.push((name_there(&format!("{prefix}{within}"), &read(&file)?), file));
+        wanted.push((name_of_file(&format!("{prefix}{within}"), &file)?, file));
     }
     let there = documents(client).await?;
     let ours = there.iter().filter(|document| name_here(&document.name).is_some_and(|name| name.starts_with(&prefix)));
@@ -212,7 +224,7 @@ async fn sync(client: &Client, directory: &Path, yes: bool, json: bool) -> Outco
 
 /// All files below a directory, hidden ones left out.
 fn walk(directory: &Path, found: &mut Vec<PathBuf>) -> Result<(), Failure> {
-    let cannot = |why: std::io::Error| Failure::Failed(format!("{}: {why}", directory.display()));
+    let cannot = |why: io::Error| Failure::Failed(format!("{}: {why}", directory.display()));
     for entry in fs::read_dir(directory).map_err(cannot)? {
         let entry = entry.map_err(cannot)?;
         if entry.file_name().to_string_lossy().starts_with('.') {
