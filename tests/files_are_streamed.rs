@@ -1,5 +1,6 @@
 //! A recording goes to its file as it arrives, and a document out of its file as it is sent: 200 MB take no memory to speak of.
 #![allow(clippy::unwrap_used, reason = "a test that cannot be set up fails")]
+#![allow(clippy::print_stdout, reason = "says what it measured")]
 
 mod vendor;
 

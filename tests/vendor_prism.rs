@@ -1,6 +1,7 @@
 //! Our client against a server made of the vendor's schema: Prism accepts every request and we read every answer. Runs where Prism
 //! is (`make prism`).
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot be set up fails")]
+#![allow(clippy::print_stdout, reason = "says what it did, and that it did nothing")]
 
 #[path = "common/every_call.rs"]
 mod every_call;

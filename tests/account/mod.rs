@@ -1,6 +1,6 @@
 //! A gateway's configuration, its vendor's account, and the commands between them.
 #![allow(dead_code, reason = "each test file uses its part")]
-#![allow(clippy::unwrap_used, reason = "a test that cannot be set up fails")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot be set up fails")]
 
 use std::fs;
 use std::path::PathBuf;
