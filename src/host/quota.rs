@@ -1,7 +1,7 @@
 //! So many lines and no more: neither what others send nor a peer that fails for weeks may fill the journal.
 //!
-//! Lines are counted by the place in the program that writes them. Of each place [`LINES`] are written, those of changes of
-//! calls and violations by [`CHANGES`]; the others are counted, and [`sum_up`] says once in a while how many there were, and
+//! Lines are counted by the place in the program that writes them. Of each place `LINES` are written, those of changes of
+//! calls and violations by `CHANGES`; the others are counted, and [`sum_up`] says once in a while how many there were, and
 //! repeats the last of them.
 
 use core::fmt::{self, Write as _};

@@ -30,14 +30,14 @@
 //! makes one write of every
 //! acknowledgement, reads ten packets at most at a time, takes acknowledgements through a channel and gives every packet
 //! back as an event. Against the same flood and at 500 messages a second that was two thirds of all that the daemon
-//! cost. What it would have done is [`protocol`], which has no socket and no clock, and [`wire`], which gives it both:
+//! cost. What it would have done is `protocol`, which has no socket and no clock, and `wire`, which gives it both:
 //!
 //! | what has to hold | how, and what shows it |
 //! |---|---|
 //! | nothing is acknowledged before it was processed | nobody but [`Link::ack`] acknowledges; `tests/mqtt_redelivers_what_was_not_acked.rs` |
 //! | no acknowledgement waits for more traffic | written before every wait; `tests/mqtt_acks_in_one_write.rs` |
 //! | every connection subscribes | with its ConnAck; `tests/mqtt_resubscribes_after_session_loss.rs` |
-//! | nothing of one connection gets into the next | each has a [`protocol`] of its own; `tests/mqtt_publishes_survive_a_broker_restart.rs` |
+//! | nothing of one connection gets into the next | each has a `protocol` of its own; `tests/mqtt_publishes_survive_a_broker_restart.rs` |
 //! | an oversized message does no harm | Maximum Packet Size in CONNECT; `tests/mqtt_oversized_is_dropped_by_the_broker.rs` |
 //! | an oversized publish of ours does none | [`Link::publish`] refuses it |
 //! | a filter or topic the broker hangs up on does none | neither is sent, each is named; `tests/mqtt_refusals.rs` |
