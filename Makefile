@@ -44,10 +44,11 @@ docs: deps ## the documentation builds without a warning
 
 ci: lint docs test ## what must hold for every change
 
-nightly: deps sdk ## the same at length: 100,000 histories, every scenario over 200 seeds, 500 kills, 50,000 calls; 300 power cuts if there is the kit
+nightly: deps sdk ## the same at length: 100,000 histories, every scenario over 200 seeds, 500 kills, 50,000 calls; 300 power cuts if there is the kit; then ARM
 	GLADHAND_HISTORIES=100000 GLADHAND_SEEDS=200 GLADHAND_ORDERS=16 GLADHAND_KILLS=500 GLADHAND_LIVES=50000 tests/summary $(CARGO) test --locked --profile long --no-fail-fast
 	@if test -n "$$GLADHAND_POWERCUT"; then GLADHAND_CUTS=300 $(MAKE) powercut; \
 		else echo "no power cuts: GLADHAND_POWERCUT does not name the directory of the kit"; fi
+	$(MAKE) reproducible deb-arm64 deb-armhf lintian test-armhf test-arm64 boot-arm64
 
 powercut: deps ## the daemon under 3,000 power cuts for each model of a disk, 1,800 during recovery, 600 damages
 	nice $(CARGO) test --locked --profile long --test store_power_cuts -- --ignored --nocapture no_cut
@@ -80,6 +81,8 @@ test-armhf: deps ## unit tests, the store's and the demo, built for armhf and ru
 
 reproducible: deb-amd64 ## builds the commit once more, at another place, and compares
 	rm -rf $(TARGET)/reproducible
+	mkdir -p $(TARGET)/reproducible/target
+	cp -r $(TARGET)/tools $(TARGET)/reproducible/target/
 	git clone --quiet . $(TARGET)/reproducible/clone
 	$(MAKE) -C $(TARGET)/reproducible/clone CARGO_TARGET_DIR=$(TARGET)/reproducible/target deb-amd64
 	cd $(TARGET)/reproducible/target/package && sha256sum * | tee /dev/stderr | (cd $(TARGET)/package && sha256sum --check -)
