@@ -279,9 +279,9 @@ impl Protocol {
         let said = connack.properties.as_ref();
         self.window = usize::from(said.and_then(|p| p.receive_max).unwrap_or(u16::MAX)).clamp(1, WINDOW);
         self.largest = said.and_then(|p| p.max_packet_size).map_or(LARGEST_OF_ALL, |bytes| LARGEST_OF_ALL.min(bytes as usize));
-        // None, or none that the broker would look at: ours.
+        // Ours if the broker looks at none, or at a longer one: a dead link would be noticed late.
         let keep_alive = said.and_then(|p| p.server_keep_alive).filter(|seconds| *seconds > 0);
-        self.keep_alive = keep_alive.map_or(KEEP_ALIVE, |seconds| Duration::from_secs(u64::from(seconds)));
+        self.keep_alive = keep_alive.map_or(KEEP_ALIVE, |seconds| KEEP_ALIVE.min(Duration::from_secs(u64::from(seconds))));
         self.ping_at = self.began + self.keep_alive;
         self.events.push_back(LinkEvent::Connected { session_present: connack.session_present });
         let (asked, refused): (Vec<_>, Vec<_>) = self.filters.iter().partition(|filter| may_be_asked(filter));

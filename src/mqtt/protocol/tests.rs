@@ -179,6 +179,18 @@ fn a_ping_goes_out_when_it_is_due_and_silence_until_the_next_is_the_end() {
 }
 
 #[test]
+fn the_brokers_keep_alive_counts_where_it_is_shorter() {
+    for (seconds, counts) in [(0, 10), (3, 3), (600, 10)] {
+        let mut protocol = greeting(&[]);
+        let mut connack = vec![0x20, 6, 0, 0, 3, 19];
+        connack.put_u16(seconds);
+        read(&mut protocol, &connack);
+        assert!(matches!(protocol.poll(), Ok(Some(LinkEvent::Connected { .. }))));
+        assert_eq!(protocol.deadline() - protocol.began, Duration::from_secs(counts), "{seconds}");
+    }
+}
+
+#[test]
 fn a_write_that_makes_no_way_is_the_end() {
     let mut protocol = connected(10, 1000);
     protocol.publish(Ticket(1), "t".to_owned(), "xy".into(), false).unwrap();
