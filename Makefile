@@ -53,8 +53,9 @@ nightly: deps sdk ## the same at length: 100,000 histories, every scenario over 
 powercut: deps ## the daemon under 3,000 power cuts for each model of a disk, 1,800 during recovery, 600 damages
 	nice $(CARGO) test --locked --profile long --test store_power_cuts -- --ignored --nocapture no_cut
 
-bench: deps ## decode, decide, store and the running daemon, in figures
-	$(CARGO) bench --locked
+bench: deps ## every figure beside its goal, and other stacks on the same stream; GLADHAND_BENCH=quick in a few minutes
+	$(call apt,command -v mosquitto_sub,mosquitto-clients)
+	CARGO="$(CARGO)" bench/run.sh
 
 deb-amd64: ## the Debian package, and a tarball for other systems; deb-arm64 and deb-armhf likewise
 $(PACKAGES): deb-%: deps $(TARGET)/tools/bin/cargo-deb

@@ -49,4 +49,6 @@ agent_phone_number_id = "$(python3 -c 'import json,sys; print(json.load(open(sys
 socket = "$STATE_DIR/gladhand.sock"
 TOML
 fi
+# As systemd/gladhand.service has it.
+export MALLOC_ARENA_MAX=1 MALLOC_TRIM_THRESHOLD_=131072 MALLOC_MMAP_THRESHOLD_=131072
 ELEVENLABS_API_KEY="$API_KEY" exec "${GLADHAND:-gladhand}" run --config "$dir/gladhand.toml"
