@@ -14,7 +14,7 @@ apt = @$(1) >/dev/null 2>&1 || { echo "installing $(2)"; $(SUDO) apt-get update 
 ARCHITECTURES := amd64 arm64 armhf
 PACKAGES      := $(addprefix deb-,$(ARCHITECTURES))
 
-.PHONY: help demo test lint deny docs ci nightly powercut bench deps sdk prism clean lintian reproducible $(PACKAGES) \
+.PHONY: help demo test lint deny docs ci nightly powercut bench instructions deps sdk prism clean lintian reproducible $(PACKAGES) \
 	boot-test boot-arm64 test-arm64 test-armhf
 
 help: ## what there is
@@ -56,6 +56,10 @@ powercut: deps ## the daemon under 3,000 power cuts for each model of a disk, 1,
 bench: deps ## every figure beside its goal, and other stacks on the same stream; GLADHAND_BENCH=quick in a few minutes
 	$(call apt,command -v mosquitto_sub,mosquitto-clients)
 	CARGO="$(CARGO)" bench/run.sh
+
+instructions: deps ## what decoding and deciding a report takes may not grow by more than 5 %
+	$(call apt,command -v valgrind,valgrind)
+	$(CARGO) bench --locked --bench instructions
 
 deb-amd64: ## the Debian package, and a tarball for other systems; deb-arm64 and deb-armhf likewise
 $(PACKAGES): deb-%: deps $(TARGET)/tools/bin/cargo-deb
