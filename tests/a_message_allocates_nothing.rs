@@ -1,5 +1,5 @@
 //! From the socket to the decision and back to the acknowledgement a message touches no heap: the whole daemon, not its core.
-#![allow(clippy::unwrap_used, reason = "helpers of a test fail their test")]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "helpers of a test fail their test")]
 
 #[path = "common/allocations.rs"]
 mod allocations;
