@@ -177,8 +177,9 @@ impl<'a> Spell<'a> {
         strace.arg("-p").arg(gateway.child.id().to_string()).stdout(Stdio::null()).stderr(Stdio::piped());
         let mut syncs = strace.spawn().ok();
         if let Some(strace) = &mut syncs {
-            // "strace: Process … attached".
-            BufReader::new(strace.stderr.as_mut().unwrap()).read_line(&mut String::new()).unwrap();
+            let mut said = String::new();
+            BufReader::new(strace.stderr.as_mut().unwrap()).read_line(&mut said).unwrap();
+            assert!(said.contains(" attached"), "{said}");
         }
         Self { gateway, written: gateway.written(), syncs }
     }
@@ -188,7 +189,9 @@ impl<'a> Spell<'a> {
         let syncs = self.syncs.map(|mut strace| {
             assert!(Command::new("kill").args(["-INT", &strace.id().to_string()]).status().unwrap().success());
             strace.wait().unwrap();
-            let told = fs::read_to_string(self.gateway.dir.path().join("syncs")).unwrap();
+            let file = self.gateway.dir.path().join("syncs");
+            let told = fs::read_to_string(&file).unwrap();
+            fs::remove_file(file).unwrap();
             told.lines().filter(|line| line.contains("sync(")).count() as f64 / of as f64
         });
         let syncs = syncs.map_or_else(|| "no strace".to_owned(), |syncs| format!("{syncs:>6.2} syncs"));
