@@ -148,7 +148,7 @@ mod tests {
         {
             assert!(serde_json::from_str::<Kept>(wrong).is_err(), "{wrong}");
         }
-        let five = format!("[{}]", vec!["[0,0,0,0,0,0,0]"; 5].join(","));
+        let five = format!("[{}]", ["[0,0,0,0,0,0,0]"; 5].join(","));
         assert!(serde_json::from_str::<Kept>(&five).unwrap_err().to_string().contains("at most 4 fixes"));
     }
 }
