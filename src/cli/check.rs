@@ -419,11 +419,8 @@ impl Local {
         if missing.is_empty() {
             self.say(WHAT, Verdict::Ok, format!("{} from {}", vendor.agent_id, vendor.agent_phone_number_id));
         } else {
-            self.say(
-                WHAT,
-                held(config),
-                format!("{} not set: calls are held; `gladhand agent apply` finds or makes them", missing.join(" and ")),
-            );
+            let todo = "`gladhand agent apply` finds or makes the agent, `gladhand numbers add` the number";
+            self.say(WHAT, held(config), format!("{} not set: calls are held; {todo}", missing.join(" and ")));
         }
         if config.calls.escalate_to_dispatcher && config.dispatcher.phone.is_none() {
             let detail =
@@ -555,7 +552,7 @@ mod tests {
             (
                 "agent",
                 Verdict::Fail,
-                "elevenlabs.agent_id and elevenlabs.agent_phone_number_id not set: calls are held; `gladhand agent apply` finds or makes them",
+                "elevenlabs.agent_id and elevenlabs.agent_phone_number_id not set: calls are held; `gladhand agent apply` finds or makes the agent, `gladhand numbers add` the number",
             ),
             (
                 "dispatcher",
