@@ -65,9 +65,10 @@ def main():
         order = list(who) if rep % 2 == 0 else list(who)[::-1]
         jobs += [("floor", "disk", "", rep, floor)] * wanted("latency")
         jobs += [("sub", "mosquitto_sub", "", rep, sub)] * wanted("sub")
-        jobs += [("flood", w, who[w], rep, flood) for w in order if wanted("flood")]
-        # Twenty seconds each: of the slow peers once.
-        jobs += [("latency", w, who[w], rep, latency) for w in order if wanted("latency") and (rep == 0 or w in ("gladhand", "raw"))]
+        # The slow peers once.
+        order = [w for w in order if rep == 0 or w in ("gladhand", "raw")]
+        for what, run in (("flood", flood), ("latency", latency)):
+            jobs += [(what, w, who[w], rep, run) for w in order if wanted(what)]
     jobs += [("burst", "gladhand", who["gladhand"], 0, burst)] * wanted("burst")
     jobs += [(f"scale-{units}", "gladhand", who["gladhand"], units, scale) for units in (200, 2_000, 20_000) if wanted("scale")]
     faults = [(name, "gladhand", who["gladhand"], 0, run) for name, run in FAULTS.items()
@@ -89,7 +90,7 @@ def main():
         for job in jobs:
             do(job)
         # What is counted there is no time: they may run beside each other.
-        with ThreadPoolExecutor(4) as pool:
+        with ThreadPoolExecutor(len(FAULTS)) as pool:
             list(pool.map(do, faults))
     table(a.out)
 

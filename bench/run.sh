@@ -8,7 +8,8 @@ export CARGO_TARGET_DIR PYTHONDONTWRITEBYTECODE=1 PATH="$PATH:/usr/sbin"
 out=$CARGO_TARGET_DIR/bench
 mkdir -p "$out"
 
-$CARGO build --locked --release --quiet
+# The daemon too.
+$CARGO bench --locked --quiet --no-run --bench decode --bench decide --bench store
 CARGO_TARGET_DIR=$out/kit $CARGO build --locked --release --quiet --manifest-path bench/Cargo.toml
 
 peers=()
