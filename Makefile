@@ -48,7 +48,7 @@ nightly: deps sdk ## the same at length: 100,000 histories, every scenario over 
 	GLADHAND_HISTORIES=100000 GLADHAND_SEEDS=200 GLADHAND_ORDERS=16 GLADHAND_KILLS=500 GLADHAND_LIVES=50000 tests/summary $(CARGO) test --locked --profile long --no-fail-fast
 	@if test -n "$$GLADHAND_POWERCUT"; then GLADHAND_CUTS=300 $(MAKE) powercut; \
 		else echo "no power cuts: GLADHAND_POWERCUT does not name the directory of the kit"; fi
-	$(MAKE) reproducible deb-arm64 deb-armhf lintian test-armhf test-arm64 boot-arm64
+	$(MAKE) reproducible deb-arm64 deb-armhf lintian test-armhf boot-arm64 test-arm64
 
 powercut: deps ## the daemon under 3,000 power cuts for each model of a disk, 1,800 during recovery, 600 damages
 	nice $(CARGO) test --locked --profile long --test store_power_cuts -- --ignored --nocapture no_cut
