@@ -45,7 +45,7 @@ docs: deps ## the documentation builds without a warning
 ci: lint docs test ## what must hold for every change
 
 nightly: deps sdk ## the same at length: 100,000 histories, every scenario over 200 seeds, 500 kills, 50,000 calls; 300 power cuts if there is the kit; then ARM
-	GLADHAND_HISTORIES=100000 GLADHAND_SEEDS=200 GLADHAND_ORDERS=16 GLADHAND_KILLS=500 GLADHAND_LIVES=50000 tests/summary $(CARGO) test --locked --profile long --no-fail-fast
+	GLADHAND_HISTORIES=100000 GLADHAND_SEEDS=200 GLADHAND_ORDERS=48 GLADHAND_KILLS=500 GLADHAND_LIVES=50000 tests/summary $(CARGO) test --locked --profile long --no-fail-fast
 	@if test -n "$$GLADHAND_POWERCUT"; then GLADHAND_CUTS=300 $(MAKE) powercut; \
 		else echo "no power cuts: GLADHAND_POWERCUT does not name the directory of the kit"; fi
 	$(MAKE) reproducible deb-arm64 deb-armhf lintian test-armhf boot-arm64 test-arm64

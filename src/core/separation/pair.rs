@@ -614,6 +614,9 @@ impl Pair {
         // The tractor's track is what the backlog of a trailer that speaks again will be compared with.
         let speaks_again = side == Side::Trailer && matches!(self.state.phase, Phase::Suspected(_));
         self.changed |= speaks_again && self.kept_trailer.is_none_or(|kept| at.millis_since(kept.at()) >= REFRESH_MS);
+        // Once seen together, the few reports until the two are joined decide what their separation will be called.
+        let joins = self.state.together.is_some_and(|(first, _)| !self.state.joined && at.millis_since(first) <= REFRESH_MS);
+        self.changed |= side == Side::Trailer && joins;
     }
 }
 
