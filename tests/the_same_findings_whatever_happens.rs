@@ -7,8 +7,8 @@
 //! What is acknowledged and caused nothing is gone with the process, and nothing is written for it. Hence:
 //! - A finding may come one report of its trailer later for each restart in the ten minutes before it, and later than that
 //!   when its tractor has reported only once meanwhile: one that sleeps is known to be parked by its second report.
-//! - Known to be later than that: a restart in the middle of a burst of two hours (`separation_during_truck_outage_2h`), by up
-//!   to four reports of the trailer in 3 of 20,160 streams (32 seeds); none in the first 16 seeds.
+//! - Several restarts in the middle of a burst of two hours may make it later than that, by a few reports of the trailer: none in
+//!   the first 48 seeds.
 //! - The name of an episode tells its first evidence, which may be another after a restart or in another order. A name that
 //!   was announced stays.
 
