@@ -45,7 +45,7 @@
 //! | a broker is not stormed | 1 s to 30 s, jittered; `tests/mqtt_back_off.rs` |
 //! | a half-open link is noticed | a ping every 10 s, and nothing heard by the next; `tests/mqtt_half_open.rs` |
 //! | a broker that reads nothing is noticed | a write that takes no byte for 20 s; same test |
-//! | a server keep-alive of 0 does not make us ping without pause, nor a long one late | replaced by ours; same test, [`protocol`] |
+//! | a server keep-alive of 0 does not make us ping without pause, nor a long one late | replaced by ours; same test, `protocol` |
 //! | a clean stop says "down" in place of the will | [`Link::goodbye`]; `tests/mqtt_goodbye_and_will.rs` |
 //! | a broker that overruns the receive maximum, as mosquitto 2.0.11 does, costs no memory | what is not taken stays in the socket, and TCP pushes back |
 //! | mosquitto 2.0.12 to 2.0.18 may forget sessions | `check` warns by [`Broker::version`] |
