@@ -111,7 +111,8 @@ deps:
 # The vendor's SDK for Python, the second opinion on every byte that we send.
 sdk: $(SDK)/ready
 
-$(SDK)/ready:
+# Anew when the line below may have changed.
+$(SDK)/ready: Makefile
 	@python3 -c 'import venv, ensurepip' 2>/dev/null || { \
 		$(SUDO) apt-get update -qq && $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq python3-venv >/dev/null; }
 	python3 -m venv $(SDK)

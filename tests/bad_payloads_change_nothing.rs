@@ -61,7 +61,7 @@ async fn nothing_that_is_wrong_reaches_the_call() {
     let log = gateway.log();
     // Somebody who sends nonsense all day does not fill the journal with it.
     let warnings = log.matches("not followed").count();
-    assert!((1..5).contains(&warnings) && log.contains("message on gladhand/assignments/T-103 not followed"), "{warnings}");
+    assert!((1..=10).contains(&warnings) && log.contains("message on gladhand/assignments/T-103 not followed"), "{warnings}");
     assert!(!log.contains("panicked"));
 }
 
