@@ -55,7 +55,8 @@
 //! # Limits
 //!
 //! 256 KiB a packet, 128 messages unacknowledged, 16 KiB read at once, 64 KiB waiting to be written before reading stops, 1,024
-//! publishes waiting of which 64 are in flight; 128 events while the caller takes none (so 32 MiB there at worst).
+//! publishes waiting of which 64 are in flight; 128 events while the caller takes none, each with the buffer it was read to (64 MiB at
+//! worst, from a broker that sends nothing but the largest packets).
 
 mod backoff;
 mod event;

@@ -102,7 +102,7 @@ impl Protocol {
                 Packet::Publish(publish) if self.greeted => return self.message(publish).map(Some),
                 Packet::ConnAck(connack) if !self.greeted => self.greet(connack)?,
                 Packet::PubAck(PubAck { pkid, reason, .. }) if self.greeted => self.answered(pkid, reason),
-                Packet::SubAck(suback) if self.greeted => self.subscribed(suback),
+                Packet::SubAck(suback) if self.greeted => self.subscribed(suback)?,
                 Packet::PingResp(_) if self.greeted => {}
                 Packet::Disconnect(Disconnect { reason_code, .. }) => return Err(Lost::Disconnected(reason_code)),
                 Packet::Publish(_)
@@ -232,14 +232,14 @@ impl Protocol {
     }
 
     fn next_packet(&mut self) -> Result<Option<Packet>, Lost> {
-        match check(self.incoming.iter(), Some(LARGEST_PACKET)) {
-            Ok(_) => {}
+        let unread = match check(self.incoming.iter(), Some(LARGEST_PACKET)) {
+            Ok(header) => self.incoming.get(..header.frame_length()).and_then(unread_publish),
             Err(Error::InsufficientBytes(more)) => {
                 self.incoming.reserve(more.min(LARGEST_PACKET as usize));
                 return Ok(None);
             }
             Err(why) => return Err(Lost::malformed(why)),
-        }
+        };
         // Without properties, as mosquitto sends it, a disconnect is not read by rumqttc.
         match self.incoming.as_ref() {
             [0xe0, 0, ..] => return Err(Lost::Disconnected(DisconnectReasonCode::NormalDisconnection)),
@@ -254,7 +254,7 @@ impl Protocol {
         match read {
             Ok(Ok(packet)) => Ok(Some(packet)),
             Ok(Err(_)) | Err(_) if !self.greeted => Err(Lost::NotMqtt5),
-            Ok(Err(why)) => Err(Lost::malformed(why)),
+            Ok(Err(why)) => unread.map(|publish| Some(Packet::Publish(publish))).ok_or(Lost::malformed(why)),
             Err(_panic) => Err(Lost::Unexpected),
         }
     }
@@ -296,14 +296,18 @@ impl Protocol {
     }
 
     /// One SUBSCRIBE asks for all filters, so this is the answer to all.
-    fn subscribed(&mut self, suback: SubAck) {
+    fn subscribed(&mut self, suback: SubAck) -> Result<(), Lost> {
         let asked = self.filters.iter().filter(|filter| may_be_asked(filter));
+        if suback.pkid != SUBSCRIBE_ID || suback.return_codes.len() != asked.clone().count() {
+            return Err(Lost::Unexpected);
+        }
         for (filter, code) in asked.zip(suback.return_codes) {
             if !matches!(code, SubscribeReasonCode::Success(_)) {
                 self.events.push_back(LinkEvent::SubscriptionRefused { filter: filter.clone() });
             }
         }
         self.events.push_back(LinkEvent::Subscribed);
+        Ok(())
     }
 
     fn answered(&mut self, id: u16, reason: PubAckReason) {
@@ -367,6 +371,23 @@ pub(super) fn events_of(options: &Options, bytes: &[u8]) -> usize {
 /// A broker answers others with a disconnect, which would repeat for ever.
 fn may_be_asked(filter: &str) -> bool {
     valid_filter(filter) && !filter.contains('\0') && filter.len() <= usize::from(u16::MAX)
+}
+
+/// What stands for a publish whose properties nobody can read: without topic and payload, it is rejected and acknowledged. It is
+/// framed, so what follows it can be read; and not acknowledged, it would be the first to come on every connection.
+fn unread_publish(packet: &[u8]) -> Option<Publish> {
+    let (first, rest) = packet.split_first()?;
+    let (qos, id) = match first & 0xf6 {
+        0x30 => (QoS::AtMostOnce, 0),
+        0x32 => {
+            let length = rest.iter().position(|byte| byte & 0x80 == 0)?;
+            let (topic, rest) = rest.get(length + 1..)?.split_first_chunk::<2>()?;
+            let id = rest.get(usize::from(u16::from_be_bytes(*topic))..)?.first_chunk::<2>()?;
+            (QoS::AtLeastOnce, u16::from_be_bytes(*id))
+        }
+        _ => return None,
+    };
+    (qos == QoS::AtMostOnce || id != 0).then(|| Publish { qos, pkid: id, ..Publish::default() })
 }
 
 fn refused(reason: PubAckReason) -> Option<String> {

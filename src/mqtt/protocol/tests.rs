@@ -104,6 +104,38 @@ fn acknowledgements_are_written_together_and_only_for_this_connection() {
 }
 
 #[test]
+fn a_publish_that_cannot_be_read_is_a_message_nobody_reads_and_is_acknowledged_as_others_are() {
+    const USER_PROPERTY: &[u8] = &[38, 0, 1, 0xff, 0, 1, b'v'];
+    let unread = |head: &[u8]| {
+        let mut packet = head.to_vec();
+        packet.push(USER_PROPERTY.len() as u8);
+        packet.extend_from_slice(USER_PROPERTY);
+        packet.insert(1, packet.len() as u8 - 1);
+        packet
+    };
+    let mut protocol = connected(10, 1000);
+    read(&mut protocol, &unread(&[0x32, 0, 1, b't', 0, 7]));
+    read(&mut protocol, &unread(&[0x30, 0, 1, b't']));
+    read(&mut protocol, &publish(8, b"{}"));
+    let messages = messages(&mut protocol);
+    let topics: Vec<&str> = messages.iter().map(Message::topic).collect();
+    assert_eq!(topics, ["", "", "fleet/T-001/telemetry"]);
+    messages.iter().for_each(|message| protocol.ack(message.receipt()));
+    assert_eq!(protocol.unwritten(), [0x40, 2, 0, 7, 0x40, 2, 0, 8]);
+}
+
+#[test]
+fn a_suback_that_does_not_answer_every_filter_ends_the_connection() {
+    for suback in [[0x90, 4, 0, 1, 0, 1].as_slice(), &[0x90, 5, 0, 2, 0, 1, 1], &[0x90, 6, 0, 1, 0, 1, 1, 1]] {
+        let mut protocol = greeting(&["a", "c"]);
+        read(&mut protocol, CONNACK);
+        assert!(matches!(protocol.poll(), Ok(Some(LinkEvent::Connected { .. }))));
+        read(&mut protocol, suback);
+        assert!(matches!(protocol.poll(), Err(Lost::Unexpected)), "{suback:?}");
+    }
+}
+
+#[test]
 fn no_more_publishes_are_in_flight_than_the_broker_takes() {
     let mut protocol = connected(2, 1000);
     for n in 0..5 {
