@@ -206,7 +206,8 @@ impl Store {
         let Self { state, open, full } = self;
         drop(open);
         let freed = full && free_ballast(&state)?;
-        let mut found = Found::gather(&state, LARGE)?;
+        // Growing smaller waits for the next start: here somebody waits for a write.
+        let mut found = Found::gather(&state, u64::MAX)?;
         if freed {
             found.notes.push("the disk is full: gave up the ballast".to_owned());
         }
@@ -319,6 +320,12 @@ fn open_tree(
         Err(OpenError::Refused(error)) => return Err(error),
         Err(OpenError::Damaged(why)) => why,
     };
+    // What an interrupted renewal left must not get the name that becomes free.
+    let fresh = state.path().join(RENEWED);
+    if fresh.exists() {
+        fs::remove_dir_all(&fresh).map_err(StoreError::io(format!("deleting {}", fresh.display())))?;
+        state.sync()?;
+    }
     let moved_to = set_aside(state, database).map_err(StoreError::io(format!("setting aside {}", database.display())))?;
     notes.push(format!("the database did not open ({why}), it is now {}", moved_to.display()));
     match Tree::open(database) {
@@ -400,10 +407,11 @@ fn shrink(
     notes: &mut Vec<String>,
 ) -> Result<Tree, StoreError> {
     drop(tree);
-    match write_fresh(state, records) {
+    let old = state.path().join(OUTGROWN);
+    let renamed = write_fresh(state, records)
+        .and_then(|()| fs::rename(database, &old).map_err(StoreError::io(format!("renaming {}", database.display()))));
+    match renamed {
         Ok(()) => {
-            let old = state.path().join(OUTGROWN);
-            fs::rename(database, &old).map_err(StoreError::io(format!("renaming {}", database.display())))?;
             state.sync()?;
             finish_renewal(state, database)?;
         }
@@ -451,7 +459,8 @@ fn finish_renewal(state: &StateDir, database: &Path) -> Result<(), StoreError> {
     }
     let old = state.path().join(OUTGROWN);
     if database.exists() && old.exists() {
-        fs::remove_dir_all(&old).map_err(StoreError::io(format!("deleting {}", old.display())))?;
+        // Rubbish is no reason not to start; it is tried again at the next one.
+        let _ = fs::remove_dir_all(&old);
     }
     Ok(())
 }
