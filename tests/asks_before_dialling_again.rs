@@ -83,3 +83,19 @@ async fn while_the_vendor_cannot_be_asked_nothing_is_dialled() {
     gateway.watch.message("the call to end", |said| said.call("concluded")).await;
     assert_eq!(gateway.posts(), 1);
 }
+
+#[tokio::test]
+async fn a_call_of_the_agent_that_was_configured_then_is_found() {
+    let mut gateway = Gateway::start(Setup { calls: ASKING, ..Setup::default() }).await;
+    gateway.vendor.set_faults([Fault::new(Reply::Drop).after(Duration::from_millis(500)).dialled()]);
+    gateway.play().await;
+    until("the POST", || gateway.posts() == 1).await;
+    gateway.vendor.down().await;
+    let unknown = gateway.watch.message("the call to be unknown", |said| said.call("unknown")).await;
+    gateway.write("gladhand.toml", &gateway.read("gladhand.toml").replace("agent_1", "agent_2"));
+    gateway.signal("HUP").await;
+    until("the reload", || gateway.log().contains("read again")).await;
+    gateway.vendor.up().await.unwrap();
+    let concluded = gateway.watch.message("the call to end", |said| said.call("concluded")).await;
+    assert_eq!((concluded.text("/call_sid"), gateway.posts()), (unknown.text("/call_sid"), 1));
+}

@@ -89,9 +89,8 @@ async fn the_list_is_asked_for_with_every_condition() {
     client(&raw.url).conversations(&query).await.unwrap_err();
     client(&raw.url).conversations(&ListQuery::default()).await.unwrap_err();
     let lines: Vec<String> = raw.requests().iter().map(|r| r.lines().next().unwrap().to_owned()).collect();
-    let full = "GET /v1/convai/conversations?agent_id=agent_5501k9czkv3qepy815bm59nt04qk\
-        &dynamic_variable_params=call_sid%3Aeq%3AEL_DR001_1763569135457_1&user_id=EL_DR001_1763569135457_1\
+    let full = "GET /v1/convai/conversations?dynamic_variable_params=call_sid%3Aeq%3AEL_DR001_1763569135457_1&user_id=EL_DR001_1763569135457_1\
         &call_start_after_unix=1763569135&call_start_before_unix=1763569735&page_size=100&cursor=a+b%26c HTTP/1.1";
-    let bare = "GET /v1/convai/conversations?agent_id=agent_5501k9czkv3qepy815bm59nt04qk&page_size=100 HTTP/1.1";
+    let bare = "GET /v1/convai/conversations?page_size=100 HTTP/1.1";
     assert_eq!(lines, [full, bare]);
 }

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use gladhand::core::calls::dialing::{AskError, NotPlaced, Order, Search, Verdict};
 use gladhand::core::id::CallSid;
-use gladhand::elevenlabs::{Client, ListQuery, Page};
-use gladhand::standin::{Fault, Filters, Life, Reply, StandIn};
+use gladhand::elevenlabs::{ApiKey, Client, ListQuery, Page, Settings};
+use gladhand::standin::{self, Fault, Filters, Life, Reply, StandIn};
 use vendor::{Raw, Then, answer, client, order, settings};
 
 async fn stand_in() -> (StandIn, Client) {
@@ -50,6 +50,19 @@ async fn the_call_is_found_by_whatever_the_vendor_can_be_asked_by() {
             let ours = stand_in.conversations().remove(3);
             assert_eq!((found.conversation_id, found.provider_call_sid), (ours.id, Some(ours.provider_call_sid)), "{asked_by:?}");
         }
+    }
+}
+
+#[tokio::test]
+async fn the_call_is_found_whatever_agent_is_configured_by_now() {
+    for asked_by in [Filters::All, Filters::WithoutVariables, Filters::None, Filters::Ignored] {
+        let (stand_in, client) = stand_in().await;
+        stand_in.set_filters(asked_by);
+        client.place(&order()).await;
+        let settings = Settings { agent_id: "agent_2".to_owned(), ..settings(&stand_in.base_url()) };
+        let now = Client::new(&settings, ApiKey::new(standin::KEY).unwrap()).unwrap();
+        let found = now.find(&search(Some(1))).await.unwrap();
+        assert_eq!(found.map(|found| found.conversation_id), Some(stand_in.conversations().remove(0).id), "{asked_by:?}");
     }
 }
 
@@ -139,7 +152,7 @@ async fn a_wrong_key_and_an_unknown_conversation_are_named_as_such() {
     let (stand_in, client) = stand_in().await;
     assert!(matches!(client.conversation("conv_none").await, Err(AskError::NotFound(_))));
     assert!(matches!(client.conversation("../agents").await, Err(AskError::Refused(_))));
-    let stranger = gladhand::elevenlabs::ApiKey::new("sk_another").unwrap();
+    let stranger = ApiKey::new("sk_another").unwrap();
     let stranger = Client::new(&settings(&stand_in.base_url()), stranger).unwrap();
     assert!(matches!(stranger.place(&order()).await, Verdict::NotPlaced(NotPlaced::Account(_))));
     assert!(matches!(stranger.conversation("conv_1").await, Err(AskError::Unauthorised(_))));

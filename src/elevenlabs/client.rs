@@ -160,13 +160,13 @@ impl Client {
         outcome::conversation(&body, self.http.key())
     }
 
-    /// Reads one page of the configured agent's conversations.
+    /// Reads one page of the account's conversations.
     ///
     /// # Errors
     /// When the vendor could not be asked, or refuses the conditions ([`AskError::Refused`]).
     pub async fn conversations(&self, query: &ListQuery) -> Result<Page, AskError> {
         let mut url = self.http.url(outcome::PATH);
-        query.apply(&mut url, &self.settings.agent_id);
+        query.apply(&mut url);
         let (body, headers) = self.http.get(Endpoint::ConversationsList, url).await?;
         Ok(Page { date: headers::date(&headers), ..outcome::page(&body, self.http.key())? })
     }

@@ -1,8 +1,8 @@
 //! Whether an attempt whose answer was lost became a call.
 //!
 //! The vendor's list is asked by the dynamic variable `call_sid`, then by `user_id`, which older versions of the API know as
-//! well, then for all conversations of the agent since the attempt. The list carries neither variables nor numbers, so every
-//! candidate is read and compared. All pages are read. Times are the vendor's own: its clock is in the header `Date`, and of
+//! well, then for all conversations of the account since the attempt: another agent may be configured by now. The list carries
+//! neither variables nor numbers, so every candidate is read and compared. All pages are read. Times are the vendor's own: its clock is in the header `Date`, and of
 //! the gateway's clock only the time that has passed since the attempt is used.
 
 use super::client::Client;
@@ -77,7 +77,7 @@ impl Client {
                 match self.candidate(row, search, by_id).await {
                     Ok(Some(found)) => return Ok(Listed::Found(found)),
                     Ok(None) => {}
-                    // Whatever the agent has talked about since; what is ours was asked for by its name.
+                    // Whatever the account has talked about since; what is ours was asked for by its name.
                     Err(why @ AskError::NotFound(_)) if !by_id => return Ok(Listed::CannotTell(why)),
                     // It is in the list, so it will be readable.
                     Err(AskError::NotFound(why)) => return Err(AskError::Transient(why)),

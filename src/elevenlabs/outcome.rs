@@ -22,7 +22,8 @@ const SUMMARY: usize = 1_000;
 /// Longest turn that is kept, in characters.
 const TURN: usize = 300;
 
-/// Which conversations of the configured agent to list. Conditions that are `None` are left out.
+/// Which conversations of the account to list, whatever agent spoke: the one that dialled may not be the configured one any more.
+/// Conditions that are `None` are left out.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ListQuery {
     /// The dynamic variable `call_sid` is this. Refused by older versions of the API.
@@ -59,9 +60,8 @@ pub struct Row {
 
 impl ListQuery {
     /// Adds the conditions to the list's URL.
-    pub(super) fn apply(&self, url: &mut Url, agent_id: &str) {
+    pub(super) fn apply(&self, url: &mut Url) {
         let mut query = url.query_pairs_mut();
-        query.append_pair("agent_id", agent_id);
         if let Some(call_sid) = &self.call_sid {
             query.append_pair("dynamic_variable_params", &format!("call_sid:eq:{call_sid}"));
         }
