@@ -18,6 +18,9 @@ uninstall() {
 	test "${1:-}" = --purge || return 0
 	rm -rf /var/lib/gladhand /etc/gladhand
 	rm -f /etc/credstore/elevenlabs-api-key /etc/credstore.encrypted/elevenlabs-api-key
+	# What README has written for an encrypted key; other drop-ins are not ours.
+	rm -f /etc/systemd/system/gladhand.service.d/key.conf
+	rmdir /etc/systemd/system/gladhand.service.d 2>/dev/null || true
 	userdel gladhand || true
 }
 
