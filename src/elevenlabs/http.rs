@@ -67,6 +67,11 @@ impl Http {
         Self { counters: other.counters.clone(), ..self }
     }
 
+    /// The same, for a request that carries another secret: nothing that is said of it shows that.
+    pub fn beside(&self, secret: &str) -> Self {
+        Self { key: self.key.beside(secret), ..self.clone() }
+    }
+
     pub fn with_waits(self, waits: Arc<dyn Waits>) -> Self {
         Self { pace: self.pace.with_waits(waits), ..self }
     }

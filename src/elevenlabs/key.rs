@@ -6,7 +6,11 @@ use reqwest::header::HeaderValue;
 
 /// The vendor's API key. Prints as `***`.
 #[derive(Clone, PartialEq, Eq)]
-pub struct ApiKey(String);
+pub struct ApiKey {
+    key: String,
+    /// Another secret of the same request.
+    other: Option<String>,
+}
 
 /// Why there is no usable key. Never repeats what was read.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -29,7 +33,7 @@ impl ApiKey {
         if text.is_empty() {
             Err(BadKey::Empty)
         } else if text.bytes().all(|b| b.is_ascii_graphic()) {
-            Ok(Self(text.to_owned()))
+            Ok(Self { key: text.to_owned(), other: None })
         } else {
             Err(BadKey::Unprintable)
         }
@@ -37,14 +41,23 @@ impl ApiKey {
 
     /// For the header `xi-api-key`, marked so that no HTTP layer prints it.
     pub(super) fn header(&self) -> Result<HeaderValue, BadKey> {
-        let mut value = HeaderValue::from_str(&self.0).map_err(|_| BadKey::Unprintable)?;
+        let mut value = HeaderValue::from_str(&self.key).map_err(|_| BadKey::Unprintable)?;
         value.set_sensitive(true);
         Ok(value)
     }
 
-    /// `text` with every occurrence of the key replaced by `***`.
+    /// The same key, for a request that carries another secret.
+    pub(super) fn beside(&self, secret: &str) -> Self {
+        Self { key: self.key.clone(), other: Some(secret.to_owned()).filter(|secret| !secret.is_empty()) }
+    }
+
+    /// `text` with every occurrence of the key, and of the secret beside it, replaced by `***`.
     pub(super) fn mask(&self, text: &str) -> String {
-        text.replace(&self.0, "***")
+        let text = text.replace(&self.key, "***");
+        match &self.other {
+            Some(secret) => text.replace(secret, "***"),
+            None => text,
+        }
     }
 }
 

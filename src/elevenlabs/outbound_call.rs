@@ -206,7 +206,7 @@ enum Unsuccessful {
 
 fn success(code: u16, body: &[u8], key: &ApiKey) -> Result<Placed, Unsuccessful> {
     let Ok(answer) = serde_json::from_slice::<Answer>(body) else {
-        let why = words::shown(&format!("HTTP {code} with {}", words::not_json(body)), key);
+        let why = words::shown(&format!("HTTP {code} with {}", words::not_json(body, key)), key);
         return Err(Unsuccessful::Unproven(why));
     };
     let message = answer.message.unwrap_or_default();

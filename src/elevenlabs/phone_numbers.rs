@@ -127,7 +127,8 @@ impl Client {
             phone_number_id: String,
         }
         let body = Body { provider: Provider::Twilio, number };
-        let created: Created = self.http.send_json(Endpoint::PhoneNumberCreate, Method::POST, self.http.url(PATH), &body).await?;
+        let http = self.http.beside(number.token);
+        let created: Created = http.send_json(Endpoint::PhoneNumberCreate, Method::POST, http.url(PATH), &body).await?;
         Ok(created.phone_number_id)
     }
 }

@@ -30,25 +30,25 @@ pub(super) fn refusal(status: u16, body: &[u8], key: &ApiKey) -> Refusal {
         Ok(Envelope { detail: Some(detail), .. }) => detail.words(),
         Ok(Envelope { detail: None, message: Some(Value::String(message)) }) => (None, None, message),
         Ok(Envelope { .. }) => (None, None, String::new()),
-        Err(_) => (None, None, not_json(body)),
+        Err(_) => (None, None, not_json(body, key)),
     };
     let text = if words.is_empty() { format!("HTTP {status}") } else { format!("HTTP {status}: {words}") };
     Refusal { code, text: shown(&text, key), request_id }
 }
 
-/// What stands where JSON should.
-pub(super) fn not_json(body: &[u8]) -> String {
+/// What stands where JSON should, masked before it is cut: half of a key would not be known as one.
+pub(super) fn not_json(body: &[u8], key: &ApiKey) -> String {
     match body.trim_ascii() {
         [] => "an empty answer".to_owned(),
         [b'<', ..] => "a page of HTML instead of an answer of the API".to_owned(),
-        text => String::from_utf8_lossy(text.get(..4096).unwrap_or(text)).into_owned(),
+        text => key.mask(&String::from_utf8_lossy(text)).chars().take(4096).collect(),
     }
 }
 
 /// What is wrong with a success that cannot be read.
 pub(super) fn unreadable(body: &[u8], why: &serde_json::Error, key: &ApiKey) -> String {
     let is_json = serde_json::from_slice::<IgnoredAny>(body).is_ok();
-    let what = if is_json { why.to_string() } else { not_json(body) };
+    let what = if is_json { why.to_string() } else { not_json(body, key) };
     shown(&format!("HTTP 200 with {what}"), key)
 }
 
@@ -191,6 +191,9 @@ mod tests {
             assert!(text.starts_with("cannot call ") && text.ends_with("******, key ***!"), "{text}");
             assert!(!text.contains("0123") && !text.contains("555"), "{text}");
         }
+        let padded = format!("{}sk_5f2c0123456789abcdef", " ".repeat(4_080));
+        let cut = refusal(502, format!("x{padded}").as_bytes(), &key()).text;
+        assert_eq!(cut, "HTTP 502: x ***");
         assert_eq!(shown("HTTP 400 error 21211 at 10:30", &key()), "HTTP 400 error 21211 at 10:30");
         let long = shown(&"word ".repeat(1_000), &key());
         assert!(long.ends_with('…') && long.chars().count() <= 301, "{long}");
