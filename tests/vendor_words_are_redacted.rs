@@ -4,8 +4,10 @@ mod vendor;
 
 use std::fmt::Debug;
 
-use gladhand::elevenlabs::ListQuery;
+use gladhand::elevenlabs::{Agent, AgentDraft, ConversationDetail, ConversationSummary, ListQuery, Utterance};
 use gladhand::standin;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
 use vendor::{Raw, Then, answer, client, order};
 
 fn assert_private(shown: &impl Debug) {
@@ -46,4 +48,33 @@ async fn the_words_of_success_and_of_a_conversation_are_no_exception() {
     assert_private(&read);
     assert_private(&client);
     assert_private(&order());
+}
+
+#[test]
+fn debug_leaves_out_what_was_said_and_is_to_be_said() {
+    fn shown<T: DeserializeOwned + Debug>(value: &Value) -> String {
+        format!("{:?}", serde_json::from_value::<T>(value.clone()).unwrap())
+    }
+    let said = json!({"role": "user", "message": "call +923282828885", "tool_calls": ["+923282828885"]});
+    let conversation = json!({
+        "conversation_id": "conv_1", "agent_id": "agent_1", "status": "done", "user_id": "+923282828885", "transcript": [said],
+        "metadata": {"phone_call": {"external_number": "+923282828885"}}, "analysis": {"transcript_summary": "+923282828885"},
+        "conversation_initiation_client_data": {"dynamic_variables": {"transfer_to": "+923282828885"}},
+        "transcript_summary": "+923282828885", "visited": "+923282828885",
+    });
+    let agent = json!({
+        "agent_id": "agent_1", "name": "+923282828885", "conversation_config": {"agent": {"prompt": "+923282828885"}},
+        "platform_settings": {"to": "+923282828885"}, "tags": ["+923282828885"], "phone_numbers": ["+923282828885"],
+    });
+    let all = [
+        shown::<ConversationDetail>(&conversation),
+        shown::<ConversationSummary>(&conversation),
+        shown::<Utterance>(&said),
+        shown::<Agent>(&agent),
+        shown::<AgentDraft>(&agent),
+    ];
+    for text in &all {
+        assert_private(text);
+    }
+    assert!(all[0].contains("conv_1") && all[1].contains("conv_1") && all[3].contains("agent_1"), "{all:?}");
 }

@@ -3,6 +3,8 @@
 //! What an agent is made of grows with every release of the vendor, so its parts stay JSON as they came: whoever reads an
 //! agent and writes it back loses nothing that is not known here.
 
+use core::fmt;
+
 use reqwest::Method;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -16,8 +18,8 @@ use super::pages::{List, Pages, Query};
 const PATH: &str = "/v1/convai/agents";
 const ONE: &str = "/v1/convai/agents/{id}";
 
-/// An agent.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+/// An agent. Debug leaves out what it is to say.
+#[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Agent {
     /// The vendor's id.
     pub agent_id: String,
@@ -39,7 +41,8 @@ pub struct Agent {
 }
 
 /// What an agent is to be. What is `None` is left out: a new agent gets the vendor's default, an existing one keeps what it has.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+/// Debug leaves out what it is to say.
+#[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct AgentDraft {
     /// Required for a new agent.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -92,6 +95,18 @@ pub struct AgentsQuery {
     pub archived: Option<bool>,
     /// Rows in a page, 1 to 100.
     pub page_size: Option<u32>,
+}
+
+impl fmt::Debug for Agent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Agent").field("agent_id", &self.agent_id).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for AgentDraft {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AgentDraft").finish_non_exhaustive()
+    }
 }
 
 impl List for AgentsQuery {

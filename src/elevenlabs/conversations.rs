@@ -1,5 +1,7 @@
 //! `/v1/convai/conversations`: what was talked about, for people; what the queue needs of it is in `outcome`.
 
+use core::fmt;
+
 use reqwest::Method;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -61,8 +63,8 @@ pub enum VariableIs {
     OneOf(String, Vec<String>),
 }
 
-/// A conversation in a list.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// A conversation in a list. Debug leaves out what was said.
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
 pub struct ConversationSummary {
     /// The vendor's id.
     pub conversation_id: String,
@@ -91,8 +93,8 @@ pub struct ConversationSummary {
     pub rest: Map<String, Value>,
 }
 
-/// A conversation, whole. It holds what people said: nothing of it belongs into a log.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// A conversation, whole. It holds what people said: nothing of it belongs into a log, and Debug leaves it out.
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
 pub struct ConversationDetail {
     /// The vendor's id.
     pub conversation_id: String,
@@ -124,8 +126,8 @@ pub struct ConversationDetail {
     pub rest: Map<String, Value>,
 }
 
-/// A turn of a conversation.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// A turn of a conversation. Debug leaves out what was said.
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
 pub struct Utterance {
     /// `agent` or `user`.
     #[serde(default)]
@@ -172,6 +174,34 @@ impl Status {
             Self::Failed => "failed",
             Self::Other(text) => text,
         }
+    }
+}
+
+impl fmt::Debug for ConversationSummary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { conversation_id, agent_id, status, .. } = self;
+        f.debug_struct("ConversationSummary")
+            .field("conversation_id", conversation_id)
+            .field("agent_id", agent_id)
+            .field("status", status)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for ConversationDetail {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { conversation_id, agent_id, status, .. } = self;
+        f.debug_struct("ConversationDetail")
+            .field("conversation_id", conversation_id)
+            .field("agent_id", agent_id)
+            .field("status", status)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Utterance {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Utterance").field("role", &self.role).finish_non_exhaustive()
     }
 }
 
