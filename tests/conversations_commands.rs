@@ -68,6 +68,7 @@ async fn a_call_is_seen_from_the_command_line() {
     assert_eq!(gateway.run(&["conversations", "audio", id, "call.mp3"]).await.code, 1, "nothing is overwritten");
     assert_eq!(gateway.run(&["conversations", "audio", id, "call.mp3", "--force"]).await.code, 0);
 
-    assert_eq!(gateway.run(&["conversations", "delete", id]).await.out, format!("{id}: deleted\n"));
+    assert_eq!(gateway.run(&["conversations", "delete", id]).await.code, 3, "said, and not done");
+    assert_eq!(gateway.run(&["conversations", "delete", id, "--yes"]).await.out, format!("{id}: deleted\n"));
     assert_eq!(gateway.run(&["conversations", "show", id]).await.code, 1);
 }

@@ -27,7 +27,9 @@ async fn each_content_is_added_once() {
 
     let documents = gateway.documents().await;
     let ids: Vec<&str> = documents.iter().map(|document| document.id.as_str()).collect();
-    assert_eq!(gateway.run(&[&["knowledge", "remove"][..], &ids].concat()).await.code, 0);
+    assert_eq!(gateway.run(&[&["knowledge", "remove"][..], &ids].concat()).await.code, 3);
+    assert_eq!(gateway.documents().await.len(), ids.len(), "said, and not done");
+    assert_eq!(gateway.run(&[&["knowledge", "remove", "--yes"][..], &ids].concat()).await.code, 0);
     assert!(gateway.documents().await.is_empty());
     assert_eq!(gateway.run(&["knowledge", "add", "--text", "x"]).await.code, 1, "a text has no name of its own");
     assert_eq!(gateway.run(&["knowledge", "add"]).await.code, 2);

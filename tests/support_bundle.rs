@@ -22,7 +22,7 @@ const PASSWORD: &str = "pa55word-of-the-broker";
 const NUMBERS: [&str; 5] = ["2125550103", "2125550199", "2125550155", "2125550166", "2125550177"];
 
 /// Of people, what is told about them, and where trailers and yards are: all of it is west of 99 degrees.
-const WORDS: [&str; 3] = ["Wilhelmina", "a most private matter", "-99."];
+const WORDS: [&str; 4] = ["Wilhelmina", "Aunt Mary's", "a most private matter", "-99."];
 
 #[tokio::test]
 async fn of_a_daemon_that_runs_and_of_one_that_does_not() {
@@ -38,7 +38,8 @@ async fn of_a_daemon_that_runs_and_of_one_that_does_not() {
         .replace("[mqtt]\n", &format!("[mqtt]\nusername = \"gladhand\"\npassword_file = \"{}\"\n", file("password")))
         .replace("[elevenlabs]\n", &format!("[elevenlabs]\napi_key_file = \"{}\"\n", file("key")));
     let more = "[dispatcher]\nname = \"Wilhelmina\"\nphone = \"+12125550199\"\n\
-                [calls.prompt]\nleft_behind = \"no more than a template, call 212-555-0177\"\n";
+                [calls.prompt]\nleft_behind = \"no more than a template, call 212-555-0177\"\n\
+                [[zone]]\nname = \"Aunt Mary's\"\ncenter = [27.1, -99.1]\nradius_m = 100\n";
     gateway.write("gladhand.toml", &format!("{config}{more}"));
     assert!(gateway.read("gladhand.toml").contains("-99."), "a zone is there to be masked");
     gateway.launch().await;
@@ -50,6 +51,8 @@ async fn of_a_daemon_that_runs_and_of_one_that_does_not() {
         "violations": {"violationDetails": details},
     });
     gateway.watch.publish(REQUEST, json!({ "drivers": [driver] }).to_string(), false).await;
+    gateway.watch.publish("gladhand/violations/T-103/acknowledge", json!({ "by": "Wilhelmina" }).to_string(), false).await;
+    gateway.watch.message("the call to be called off", |said| said.call("cancelled")).await;
     gateway.settle().await;
 
     let running = bundle(&gateway, "running.tar.gz").await;
@@ -59,7 +62,7 @@ async fn of_a_daemon_that_runs_and_of_one_that_does_not() {
         ("check.txt", "roster"),
         ("gladhand.toml", "apart_m = 150"),
         ("status.txt", "violations  1 open"),
-        ("metrics.txt", "gladhand_calls_pending 2"),
+        ("metrics.txt", "gladhand_calls_pending 1"),
         ("health.json", "\"uplink_offline\""),
         ("calls.json", "\"state\": \"pending\""),
         ("violations.json", "\"left_behind\""),

@@ -117,6 +117,8 @@ struct Seen {
     ids: (Account, Account),
     /// What the account did not become, and why.
     notes: Vec<String>,
+    /// What was to be done and is not.
+    undone: Vec<String>,
 }
 
 impl Seen {
@@ -147,6 +149,7 @@ impl Seen {
             number,
             ids: (before.clone(), before),
             notes: Vec::new(),
+            undone: Vec::new(),
         };
         seen.settle();
         Ok(seen)
@@ -196,15 +199,20 @@ impl Seen {
         // The account may have kept something else than it was asked for; then the next plan would show it, and so does this.
         let now = json!(client.get_agent(&id).await?);
         let left = plan_of(Some(&now));
-        let mut notes: Vec<_> = left.changes.iter().map(|change| format!("not taken by the account: {change}")).collect();
+        let mut undone: Vec<_> = left.changes.iter().map(|change| format!("not taken by the account: {change}")).collect();
+        let mut notes = Vec::new();
         for removal in &plan.removals {
             match client.delete_document(&removal.id, false).await {
                 Ok(()) => {}
                 Err(why) if is_in_use(&why) => notes.push(format!("still used by another agent: {}", plain_line(&removal.name))),
-                Err(why) => return Err(why.into()),
+                Err(why) if why.kind == ErrorKind::NotFound => {}
+                // The agent no longer refers to it, so that no later plan would name it.
+                Err(why) => {
+                    undone.push(format!("not removed, `gladhand knowledge remove {} --yes`: {why}", plain_line(&removal.id)))
+                }
             }
         }
-        self.notes = notes;
+        (self.notes, self.undone) = (notes, undone);
         (self.id, self.there) = (Some(id), Some(now));
         self.settle();
         let (before, after) = &self.ids;
@@ -228,6 +236,7 @@ impl Seen {
         let text = if json { self.json(differs, done) } else { self.text(differs, done) };
         match (&self.number, differs && !done) {
             (Err(_), _) => Err(Failure::Reported { text, code: 1 }),
+            _ if !self.undone.is_empty() => Err(Failure::Reported { text, code: 1 }),
             (Ok(_), true) => Err(Failure::Reported { text, code: DIFFERS }),
             (Ok(_), false) => Ok(text),
         }
@@ -245,7 +254,7 @@ impl Seen {
                 let _ = writeln!(out, "account.toml {name}: \"{before}\" -> \"{after}\"");
             }
         }
-        for note in &self.notes {
+        for note in self.notes.iter().chain(&self.undone) {
             let _ = writeln!(out, "{note}");
         }
         let agent = self.id.as_deref().unwrap_or("not there yet");
@@ -273,6 +282,7 @@ impl Seen {
                 ("agent_phone_number_id".to_owned(), json!(after.agent_phone_number_id)),
                 ("number".to_owned(), json!(self.number.as_ref().err())),
                 ("notes".to_owned(), json!(self.notes)),
+                ("undone".to_owned(), json!(self.undone)),
                 ("differs".to_owned(), json!(differs)),
                 ("done".to_owned(), json!(done)),
             ]);

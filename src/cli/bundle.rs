@@ -98,7 +98,7 @@ pub(super) fn run(file: &Path, args: &Args) -> Outcome {
     let output = args.output.clone().unwrap_or_else(|| PathBuf::from(format!("{name}.tar.gz")));
     let failed = |why: io::Error| Failure::Failed(format!("{}: {why}", output.display()));
     // Before anything is gathered, since that takes a while.
-    let archive = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&output).map_err(failed)?;
+    let archive = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&output).map_err(failed)?;
     let mut bundle = Bundle { pages: Vec::new(), missing: Vec::new(), secrets: Vec::new() };
     bundle.gather(file, config.as_ref().ok(), &output, now)?;
     bundle.about(now);
@@ -148,7 +148,13 @@ impl Bundle {
         if !config.dispatcher.name.is_empty() {
             config.dispatcher.name = "***".to_owned();
         }
-        let written = serde_json::to_value(config).map(|value| self.masked("", value));
+        let written = serde_json::to_value(config).map(|value| self.masked("", value)).map(|mut value| {
+            let zones = value.pointer_mut("/zone").and_then(Value::as_array_mut).into_iter().flatten();
+            for (n, name) in zones.filter_map(|zone| zone.get_mut("name")).enumerate() {
+                *name = json!(format!("zone {}", n + 1));
+            }
+            value
+        });
         match written.map_err(|why| why.to_string()).and_then(|value| toml::to_string(&value).map_err(|why| why.to_string())) {
             Ok(text) => self.page("gladhand.toml", text),
             Err(why) => self.missing.push(format!("the configuration: {why}")),
@@ -231,7 +237,7 @@ impl Bundle {
     }
 
     fn without_secrets(&self, text: &str) -> String {
-        self.secrets.iter().fold(text.to_owned(), |text, secret| text.replace(secret.expose(), "***"))
+        without_who(&self.secrets.iter().fold(text.to_owned(), |text, secret| text.replace(secret.expose(), "***")))
     }
 
     /// Without secrets and places, without numbers in any text but the ids of units, and without what is absent, which TOML cannot
@@ -384,6 +390,20 @@ fn in_words(failure: Failure) -> String {
         Failure::Reported { text, .. } => text,
         Failure::Malformed(errors) => errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "),
     }
+}
+
+/// Who acknowledged is a person: the name ends with the text, the line, the JSON string or the parenthesis that it stands in.
+fn without_who(text: &str) -> String {
+    const BY: &str = "acknowledged by ";
+    let mut parts = text.split(BY);
+    let mut out = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let end = part.find(['"', ')', '\n']).unwrap_or(part.len());
+        out.push_str(BY);
+        out.push_str("***");
+        out.push_str(part.get(end..).unwrap_or_default());
+    }
+    out
 }
 
 #[cfg(test)]

@@ -58,10 +58,16 @@ enum Command {
         json: bool,
     },
     /// Delete conversations at the vendor, recordings included
+    ///
+    /// Without --yes it only says so, with exit code 3. What is deleted is no longer found when a call is looked for whose answer
+    /// was lost.
     Delete {
         /// Their ids
         #[arg(required = true)]
         conversations: Vec<String>,
+        /// Do it
+        #[arg(long)]
+        yes: bool,
         /// As JSON
         #[arg(long)]
         json: bool,
@@ -104,7 +110,8 @@ pub(super) fn run(config: &Path, args: &Args) -> Outcome {
                 format!("{file}: {bytes} bytes\n")
             })
         }
-        Command::Delete { conversations, json } => {
+        Command::Delete { conversations, yes: false, json } => Err(super::would("deleted", conversations, *json)),
+        Command::Delete { conversations, yes: true, json } => {
             for conversation in conversations {
                 runtime.block_on(client.delete_conversation(conversation))?;
             }

@@ -42,10 +42,15 @@ enum Command {
         json: bool,
     },
     /// Remove documents
+    ///
+    /// Without --yes it only says so, with exit code 3.
     Remove {
         /// Their ids
         #[arg(required = true)]
         documents: Vec<String>,
+        /// Do it
+        #[arg(long)]
+        yes: bool,
         /// Also from the agents that use them
         #[arg(long)]
         force: bool,
@@ -91,7 +96,8 @@ pub(super) fn run(config: &Path, args: &Args) -> Outcome {
                 Ok(if *json { table::json(&json!({ "documents": rows })) } else { listing(&rows) })
             }
             Command::Add { content, name, json } => add(&client, content, name.as_deref(), *json).await,
-            Command::Remove { documents, force, json } => {
+            Command::Remove { documents, yes: false, json, .. } => Err(super::would("removed", documents, *json)),
+            Command::Remove { documents, yes: true, force, json } => {
                 for document in documents {
                     client.delete_document(document, *force).await.map_err(used)?;
                 }

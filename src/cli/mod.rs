@@ -97,6 +97,16 @@ enum Command {
 /// The exit code of a command that only looked, and found that something is to be done.
 const DIFFERS: u8 = 3;
 
+/// What a command that destroys something says instead of doing it, for want of `--yes`.
+fn would(done: &str, ids: &[String], json: bool) -> Failure {
+    let text = if json {
+        table::json(&serde_json::json!({ format!("would_be_{done}"): ids }))
+    } else {
+        ids.iter().map(|id| format!("{id}: would be {done}; --yes does it\n")).collect()
+    };
+    Failure::Reported { text, code: DIFFERS }
+}
+
 /// Why a command failed.
 #[derive(Debug)]
 pub enum Failure {
