@@ -115,7 +115,7 @@ sdk: $(SDK)/ready
 $(SDK)/ready: Makefile
 	@python3 -c 'import venv, ensurepip' 2>/dev/null || { \
 		$(SUDO) apt-get update -qq && $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq python3-venv >/dev/null; }
-	python3 -m venv $(SDK)
+	python3 -m venv --clear $(SDK)
 	$(SDK)/bin/pip install --quiet --disable-pip-version-check 'elevenlabs>=2.78,<3' 'prometheus-client>=0.20,<1'
 	@touch $@
 
